@@ -1,0 +1,164 @@
+/* `migrate`, `tenant create` and `key create`. */
+#include "api/cli.h"
+#include "api/database.h"
+#include "api/tenant.h"
+#include "base/clock.h"
+#include "store/migrate.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Opens the database and brings it up to date; false when it has told why not. */
+static bool open_migrated(kal_cli *cli, kal_database *database, int *applied)
+{
+    kal_buf error = {0};
+    int shards = (int)kal_config_int(cli->config, "SHARDS");
+    bool ok = kal_database_open(cli->config, database, &error);
+
+    if (ok && kal_migrate(database->conninfo, shards, applied, &error) != KAL_OK) {
+        kal_database_close(database);
+        ok = false;
+    }
+    if (!ok)
+        kal_cli_fail(cli, error.data ? error.data : "the database is not there");
+    kal_buf_deinit(&error);
+    return ok;
+}
+
+int kal_cli_migrate(kal_cli *cli)
+{
+    kal_database database = {0};
+    int applied = 0;
+    char text[64];
+
+    if (!open_migrated(cli, &database, &applied))
+        return KAL_EXIT_FAILED;
+    kal_database_close(&database);
+    snprintf(text, sizeof(text), "%d migrations applied", applied);
+    return kal_cli_print(cli, text, json_pack("{s:i}", "applied", applied));
+}
+
+typedef struct outcome {
+    kal_err err;
+    char sqlstate[6];
+    char message[256];
+    bool has;
+    kal_uuid id;
+    int64_t ms;
+} outcome;
+
+static void keep(outcome *o, const kal_pg_reply *reply)
+{
+    o->err = reply->err;
+    memcpy(o->sqlstate, reply->sqlstate, sizeof(o->sqlstate));
+    snprintf(o->message, sizeof(o->message), "%s",
+             reply->message && *reply->message ? reply->message : kal_err_text(reply->err));
+}
+
+static void on_done(void *data, const kal_pg_reply *reply)
+{
+    keep(data, reply);
+}
+
+static void on_time(void *data, const kal_pg_reply *reply)
+{
+    outcome *o = data;
+
+    keep(o, reply);
+    o->has = reply->err == KAL_OK && kal_pg_count(reply->rows[0]) == 1 &&
+             !kal_pg_null(reply->rows[0], 0, 0);
+    if (o->has)
+        o->ms = kal_pg_time(reply->rows[0], 0, 0);
+}
+
+static void on_id(void *data, const kal_pg_reply *reply)
+{
+    outcome *o = data;
+
+    keep(o, reply);
+    o->has = reply->err == KAL_OK && kal_pg_count(reply->rows[0]) == 1;
+    if (o->has)
+        o->id = kal_pg_uuid(reply->rows[0], 0, 0);
+}
+
+/* Journey time: the virtual clock's, when the deployment has one. */
+static int64_t now_of(const char *conninfo)
+{
+    outcome o = {0};
+    kal_pg_call *call = kal_pg_call_new();
+
+    kal_pg_call_add(call, KAL_SQL_API_CLOCK_GET, NULL);
+    kal_database_call(conninfo, call, on_time, &o);
+    return o.has ? o.ms : kal_clock_real_ms();
+}
+
+int kal_cli_tenant_create(kal_cli *cli)
+{
+    kal_database database = {0};
+    kal_new_tenant made;
+    outcome o = {0};
+    char id[KAL_UUID_TEXT + 1], text[512];
+
+    if (strlen(cli->name) > 255 || !kal_str_utf8(kal_str_of(cli->name))) {
+        fprintf(stderr, "kalcifer: a name has 1 to 255 bytes of UTF-8\n");
+        return KAL_EXIT_MISUSED;
+    }
+    if (!open_migrated(cli, &database, NULL))
+        return KAL_EXIT_FAILED;
+    kal_database_call(database.conninfo,
+                      kal_tenant_create(kal_str_of(cli->name), now_of(database.conninfo), &made),
+                      on_done, &o);
+    kal_database_close(&database);
+    if (strcmp(o.sqlstate, "23505") == 0)
+        return kal_cli_fail(cli, "there is a tenant of this name already");
+    if (o.err != KAL_OK)
+        return kal_cli_fail(cli, o.message);
+    kal_uuid_format(made.id, id);
+    snprintf(text, sizeof(text), "id       %s\nname     %s\napi_key  %s", id, cli->name, made.key);
+    return kal_cli_print(cli, text, json_pack("{s:s, s:s, s:s}", "id", id, "name", cli->name,
+                                              "api_key", made.key));
+}
+
+/* The tenant's id by name or id; false when it has told why not. */
+static bool find_tenant(kal_cli *cli, const char *conninfo, kal_uuid *id)
+{
+    outcome o = {0};
+    kal_pg_call *call = kal_pg_call_new();
+    kal_args *args = kal_args_new();
+
+    kal_args_add(args, kal_v_text(cli->tenant));
+    kal_pg_call_add(call, KAL_SQL_API_TENANT_FIND, args);
+    kal_database_call(conninfo, call, on_id, &o);
+    *id = o.id;
+    if (!o.has)
+        kal_cli_fail(cli, o.err == KAL_OK ? "there is no such tenant" : o.message);
+    return o.has;
+}
+
+int kal_cli_key_create(kal_cli *cli)
+{
+    kal_database database = {0};
+    outcome o = {0};
+    char key[KAL_KEY_TEXT + 1];
+    kal_uuid tenant;
+
+    if (!cli->tenant || !cli->role || !kal_role_parse(kal_str_of(cli->role))) {
+        fprintf(stderr, "kalcifer: key create needs --tenant and --role viewer, editor or admin\n");
+        return KAL_EXIT_MISUSED;
+    }
+    if (!open_migrated(cli, &database, NULL))
+        return KAL_EXIT_FAILED;
+    bool found = find_tenant(cli, database.conninfo, &tenant);
+    if (found) {
+        kal_pg_call *call = kal_pg_call_new();
+        kal_tenant_add_key(call, tenant, cli->name ? cli->name : cli->role, cli->role,
+                           now_of(database.conninfo), key);
+        kal_database_call(database.conninfo, call, on_done, &o);
+    }
+    kal_database_close(&database);
+    if (!found)
+        return KAL_EXIT_FAILED;
+    if (o.err != KAL_OK)
+        return kal_cli_fail(cli, o.message);
+    return kal_cli_print(cli, key, json_pack("{s:s, s:s}", "api_key", key, "role", cli->role));
+}

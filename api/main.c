@@ -1,0 +1,6 @@
+#include "api/cli.h"
+
+int main(int argc, char **argv)
+{
+    return kal_cli_main(argc, argv, KAL_VERSION);
+}

@@ -1,0 +1,79 @@
+#include "api/pipeline.h"
+
+#include "api/reply.h"
+
+static void handle(kal_request *request)
+{
+    if (request->route->handle)
+        request->route->handle(request);
+    else
+        kal_read_run(request);
+}
+
+static bool role_fits(kal_role role, kal_scope scope)
+{
+    switch (scope) {
+    case KAL_SCOPE_VIEWER:
+        return role >= KAL_ROLE_VIEWER;
+    case KAL_SCOPE_EDITOR:
+        return role >= KAL_ROLE_EDITOR;
+    case KAL_SCOPE_ADMIN:
+        return role >= KAL_ROLE_ADMIN;
+    case KAL_SCOPE_NONE:
+    case KAL_SCOPE_OPERATOR:
+        break;
+    }
+    return false;
+}
+
+static void on_caller(kal_request *request)
+{
+    const kal_route *route = request->route;
+    const kal_caller *caller = &request->caller;
+    int64_t retry_after = 1;
+
+    if (!role_fits(caller->role, route->scope))
+        kal_reply_error(request, KAL_ERR_FORBIDDEN, NULL);
+    else if (!kal_limits_take(request->thread->api->limits, caller->tenant, route->rate,
+                              caller->rates[route->rate], kal_clock_mono_ns(), &retry_after))
+        kal_reply_limited(request, retry_after);
+    else
+        handle(request);
+}
+
+static void refuse(kal_request *request, kal_err err, const kal_buf *allow)
+{
+    h2o_req_t *http = request->http;
+
+    if (err == KAL_ERR_METHOD_NOT_ALLOWED) {
+        h2o_iovec_t value = h2o_strdup(&http->pool, allow->data, allow->len);
+        h2o_add_header_by_str(&http->pool, &http->res.headers, H2O_STRLIT("allow"), 1, NULL,
+                              value.base, value.len);
+    }
+    kal_reply_error(request, err, NULL);
+}
+
+void kal_pipeline_run(kal_request *request)
+{
+    size_t count;
+    const kal_route *routes = kal_routes(&count);
+    kal_route_match match = {0};
+    kal_buf allow = {0};
+    h2o_iovec_t method = request->http->method;
+
+    kal_err err = kal_router_match(routes, count, (kal_str){method.base, method.len},
+                                   kal_request_path(request), &match, &allow);
+    if (err == KAL_OK && !kal_request_matched(request, &match))
+        err = KAL_ERR_NOT_FOUND;
+    if (err != KAL_OK)
+        refuse(request, err, &allow);
+    else if (!kal_request_split_query(request))
+        kal_reply_error(request, KAL_ERR_BAD_REQUEST, "the query string is broken");
+    else if (request->route->scope == KAL_SCOPE_NONE)
+        handle(request);
+    else if (request->route->scope != KAL_SCOPE_OPERATOR)
+        kal_auth_check(request, on_caller);
+    else if (kal_auth_operator(request))
+        handle(request);
+    kal_buf_deinit(&allow);
+}

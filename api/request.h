@@ -1,0 +1,76 @@
+/* One HTTP request on its way through the API.
+ * Invariant: it lives while the connection or an operation holds it; `http` is NULL from the moment
+ * the client is gone or answered, and answers after that are dropped.
+ * Thread: the one that accepted it. Blocks: never. */
+#ifndef KAL_API_REQUEST_H
+#define KAL_API_REQUEST_H
+
+#include "api/api.h"
+#include "api/apikey.h"
+#include "api/router.h"
+#include "base/json.h"
+#include "base/uuid.h"
+#include "store/pool.h"
+
+#define KAL_REQUEST_ID_MAX 128
+#define KAL_QUERY_PAIRS 16
+
+typedef struct kal_caller {
+    kal_uuid tenant;
+    kal_uuid key;
+    kal_role role;
+    kal_rate rates[KAL_RATE_CLASSES];
+} kal_caller;
+
+typedef struct kal_query_pair {
+    kal_str name, value;
+} kal_query_pair;
+
+struct kal_request {
+    kal_api_thread *thread;
+    kal_engine *engine;
+    h2o_req_t *http;
+    unsigned refs;
+    kal_request *next, **link; /* in the thread's list until answered */
+    const kal_route *route;
+    kal_caller caller;
+    kal_str params[KAL_ROUTE_PARAMS]; /* decoded, UTF-8 */
+    kal_query_pair query[KAL_QUERY_PAIRS];
+    size_t n_query;
+    json_t *body;  /* an object, once kal_request_body has read it */
+    void *state;   /* a handler's own, freed with kal_free */
+    int64_t number; /* a handler's own */
+    char id[KAL_REQUEST_ID_MAX + 1];
+    char text[]; /* path and query, decoded in place */
+};
+
+/* Begins with one reference, which the connection's memory pool holds. */
+kal_request *kal_request_new(kal_api_thread *thread, h2o_req_t *http);
+void kal_request_ref(kal_request *request);
+void kal_request_unref(kal_request *request);
+/* The path without its query. */
+kal_str kal_request_path(const kal_request *request);
+/* Takes the matched row over; false when a parameter does not decode to UTF-8. */
+bool kal_request_matched(kal_request *request, const kal_route_match *match);
+/* Splits and decodes the query string; false when it is broken. */
+bool kal_request_split_query(kal_request *request);
+/* A parameter of the query string; p NULL when it is not there. */
+kal_str kal_request_query(const kal_request *request, const char *name);
+/* A header's value; p NULL when it is not there. Only before the first answer. */
+kal_str kal_request_header(const kal_request *request, const h2o_token_t *token);
+/* Parses the body, which must be an object (an empty body counts as {}); false when it has answered
+ * with an error. */
+bool kal_request_body(kal_request *request);
+/* Reads a path parameter as a UUID; false when it has answered 404. */
+bool kal_request_uuid(kal_request *request, size_t param, kal_uuid *out);
+/* Whether ?name=true. */
+bool kal_request_flag(const kal_request *request, const char *name);
+
+/* Sends a call and hands its reply to `then`, the request being kept alive meanwhile. The pool is
+ * kal_engine_reads (row level security) or kal_engine_writes (the owner's). */
+void kal_request_send(kal_request *request, kal_pool *pool, kal_pg_call *call,
+                      void (*then)(kal_request *request, const kal_pg_reply *reply));
+/* The time by which work for this request must have begun. */
+uint64_t kal_request_deadline(void);
+
+#endif

@@ -1,0 +1,129 @@
+/* POST /flows/:id/activate: reads the highest draft version, checks its graph, then publishes it
+ * and moves the flow in one transaction that refuses when anything moved in between; then it begins
+ * again. */
+#include "api/reply.h"
+#include "api/routes/lifecycle.h"
+#include "api/routes/routes.h"
+#include "base/alloc.h"
+#include "flow/graph.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define TRIES 5
+
+static void begin(kal_request *request);
+
+static void on_published(kal_request *request, const kal_pg_reply *reply)
+{
+    kal_uuid flow;
+
+    if (strcmp(reply->sqlstate, "KL002") == 0 && ++request->number < TRIES) {
+        begin(request);
+        return;
+    }
+    if (strcmp(reply->sqlstate, "KL002") == 0)
+        kal_reply_error(request, KAL_ERR_INVALID_TRANSITION, "the flow keeps changing");
+    else if (!kal_reply_failed(request, reply) && kal_request_uuid(request, 0, &flow))
+        kal_lifecycle_changed(request, flow, kal_pg_str(reply->rows[2], 0, 0));
+}
+
+typedef struct draft {
+    kal_uuid flow;
+    kal_str status;
+    bool has_active;
+    int64_t active, number;
+} draft;
+
+static void publish(kal_request *request, const draft *d, const json_t *types)
+{
+    kal_pg_call *call = kal_pool_tenant_call(request->caller.tenant);
+    kal_args *args = kal_args_new(), *get = kal_args_new();
+    kal_buf text = {0};
+    char who[KAL_UUID_TEXT + 1];
+
+    kal_uuid_format(request->caller.key, who);
+    kal_json_write(&text, types);
+    kal_args_add(args, kal_v_uuid(d->flow));
+    kal_args_add(args, kal_v_int(KAL_INT4, d->number));
+    kal_args_add(args, kal_v_str(KAL_TEXT, d->status));
+    kal_args_add(args, d->has_active ? kal_v_int(KAL_INT4, d->active) : kal_v_null(KAL_INT4));
+    kal_args_add(args, kal_v_time(kal_clock_now(kal_engine_clock(request->engine))));
+    kal_args_add(args, kal_v_str(KAL_JSON, (kal_str){text.data, text.len}));
+    kal_args_add(args, kal_v_text(who));
+    kal_pg_call_add(call, KAL_SQL_API_FLOW_PUBLISH, args);
+    kal_args_add(get, kal_v_uuid(d->flow));
+    kal_pg_call_add(call, KAL_SQL_API_FLOW_GET, get);
+    kal_buf_deinit(&text);
+    kal_request_send(request, kal_engine_reads(request->engine), call, on_published);
+}
+
+/* The types of a right graph; NULL when it has answered with the problems. */
+static json_t *check(kal_request *request, const json_t *graph)
+{
+    kal_lua *lua = kal_engine_lua(request->engine);
+    json_t *problems = json_array();
+
+    kal_graph_check(lua, graph, problems);
+    if (json_array_size(problems) > 0) {
+        kal_reply_errors(request, KAL_ERR_INVALID_GRAPH, json_pack("{s:o}", "graph", problems));
+        return NULL;
+    }
+    json_decref(problems);
+    kal_graph *compiled = kal_graph_new(lua, graph);
+    if (!compiled) {
+        kal_reply_error(request, KAL_ERR_INTERNAL, "the graph was found right but does not compile");
+        return NULL;
+    }
+    json_t *types = kal_graph_types(compiled);
+    kal_graph_free(compiled);
+    return types;
+}
+
+static void on_draft(kal_request *request, const kal_pg_reply *reply)
+{
+    draft d = {0};
+    char error[160];
+
+    if (kal_reply_failed(request, reply) || !kal_request_uuid(request, 0, &d.flow))
+        return;
+    const kal_pg_rows *rows = reply->rows[1];
+    if (kal_pg_count(rows) == 0) {
+        kal_reply_error(request, KAL_ERR_NOT_FOUND, NULL);
+        return;
+    }
+    d.status = kal_pg_str(rows, 0, 0);
+    d.has_active = !kal_pg_null(rows, 0, 1);
+    d.active = kal_pg_int(rows, 0, 1);
+    d.number = kal_pg_int(rows, 0, 2);
+    if (kal_str_is(d.status, "archived")) {
+        kal_reply_error(request, KAL_ERR_INVALID_TRANSITION, NULL);
+    } else if (kal_pg_null(rows, 0, 2)) {
+        kal_reply_error(request, KAL_ERR_NO_DRAFT_VERSION, NULL);
+    } else {
+        json_t *graph = kal_json_parse(kal_pg_str(rows, 0, 3), error);
+        json_t *types = check(request, graph);
+        if (types)
+            publish(request, &d, types);
+        json_decref(types);
+        json_decref(graph);
+    }
+}
+
+static void begin(kal_request *request)
+{
+    kal_uuid flow;
+
+    if (!kal_request_uuid(request, 0, &flow))
+        return;
+    kal_pg_call *call = kal_pool_tenant_call(request->caller.tenant);
+    kal_args *args = kal_args_new();
+    kal_args_add(args, kal_v_uuid(flow));
+    kal_pg_call_add(call, KAL_SQL_API_FLOW_DRAFT, args);
+    kal_request_send(request, kal_engine_reads(request->engine), call, on_draft);
+}
+
+void kal_route_flows_activate(kal_request *request)
+{
+    begin(request);
+}

@@ -1,0 +1,141 @@
+/* Writing flows: create, edit and delete drafts, move between states. */
+#include "api/check.h"
+#include "api/reply.h"
+#include "api/routes/routes.h"
+
+/* Text of a member as JSON, or SQL's null when it is left out. */
+static kal_value json_member(const json_t *body, const char *field, kal_buf *space)
+{
+    const json_t *value = json_object_get(body, field);
+
+    kal_buf_clear(space);
+    if (!value)
+        return kal_v_null(KAL_JSON);
+    kal_json_write(space, value);
+    return kal_v_str(KAL_JSON, (kal_str){space->data, space->len});
+}
+
+static void add_json(kal_args *args, const json_t *body, const char *field)
+{
+    kal_buf space = {0};
+
+    kal_args_add(args, json_member(body, field, &space));
+    kal_buf_deinit(&space);
+}
+
+static bool check(kal_request *request, bool is_new)
+{
+    json_t *errors = json_object();
+    const json_t *body = request->body;
+
+    if (is_new || json_object_get(body, "name"))
+        kal_check_needed(errors, body, "name", KAL_ID_MAX);
+    kal_check_text(errors, body, "description", KAL_TEXT_MAX);
+    kal_check_object(errors, body, "entry_config");
+    kal_check_object(errors, body, "exit_criteria");
+    kal_check_object(errors, body, "frequency_cap");
+    if (json_object_size(errors) == 0) {
+        json_decref(errors);
+        return true;
+    }
+    kal_reply_errors(request, KAL_ERR_VALIDATION_FAILED, errors);
+    return false;
+}
+
+static void add_get(kal_pg_call *call, kal_uuid flow)
+{
+    kal_args *args = kal_args_new();
+
+    kal_args_add(args, kal_v_uuid(flow));
+    kal_pg_call_add(call, KAL_SQL_API_FLOW_GET, args);
+}
+
+static kal_value now(const kal_request *request)
+{
+    return kal_v_time(kal_clock_now(kal_engine_clock(request->engine)));
+}
+
+static void on_created(kal_request *request, const kal_pg_reply *reply)
+{
+    if (!kal_reply_failed(request, reply))
+        kal_reply_data(request, 201, kal_pg_str(reply->rows[2], 0, 0));
+}
+
+void kal_route_flows_create(kal_request *request)
+{
+    if (!kal_request_body(request) || !check(request, true))
+        return;
+    kal_uuid id = kal_uuid_new(kal_clock_now(kal_engine_clock(request->engine)));
+    kal_pg_call *call = kal_pool_tenant_call(request->caller.tenant);
+    kal_args *args = kal_args_new();
+    kal_args_add(args, kal_v_uuid(id));
+    kal_args_add(args, kal_v_uuid(request->caller.tenant));
+    kal_args_add(args, kal_v_str(KAL_TEXT, kal_json_get_str(request->body, "name")));
+    kal_args_add(args, kal_v_str(KAL_TEXT, kal_json_get_str(request->body, "description")));
+    add_json(args, request->body, "entry_config");
+    add_json(args, request->body, "exit_criteria");
+    add_json(args, request->body, "frequency_cap");
+    kal_args_add(args, now(request));
+    kal_pg_call_add(call, KAL_SQL_API_FLOW_CREATE, args);
+    add_get(call, id);
+    kal_request_send(request, kal_engine_reads(request->engine), call, on_created);
+}
+
+/* What a change of a draft answers: rows[1] are those it touched, rows[2] the flow as it is now. */
+static bool touched(kal_request *request, const kal_pg_reply *reply)
+{
+    if (kal_reply_failed(request, reply))
+        return false;
+    if (kal_pg_count(reply->rows[1]) == 1)
+        return true;
+    kal_reply_error(request,
+                    kal_pg_count(reply->rows[2]) ? KAL_ERR_FLOW_NOT_DRAFT : KAL_ERR_NOT_FOUND, NULL);
+    return false;
+}
+
+static void on_updated(kal_request *request, const kal_pg_reply *reply)
+{
+    if (touched(request, reply))
+        kal_reply_data(request, 200, kal_pg_str(reply->rows[2], 0, 0));
+}
+
+void kal_route_flows_update(kal_request *request)
+{
+    kal_uuid id;
+
+    if (!kal_request_uuid(request, 0, &id) || !kal_request_body(request) || !check(request, false))
+        return;
+    kal_pg_call *call = kal_pool_tenant_call(request->caller.tenant);
+    kal_args *args = kal_args_new();
+    kal_args_add(args, kal_v_uuid(id));
+    kal_args_add(args, kal_v_str(KAL_TEXT, kal_json_get_str(request->body, "name")));
+    kal_args_add(args, kal_v_bool(json_object_get(request->body, "description") != NULL));
+    kal_args_add(args, kal_v_str(KAL_TEXT, kal_json_get_str(request->body, "description")));
+    add_json(args, request->body, "entry_config");
+    add_json(args, request->body, "exit_criteria");
+    add_json(args, request->body, "frequency_cap");
+    kal_args_add(args, now(request));
+    kal_pg_call_add(call, KAL_SQL_API_FLOW_UPDATE, args);
+    add_get(call, id);
+    kal_request_send(request, kal_engine_reads(request->engine), call, on_updated);
+}
+
+static void on_deleted(kal_request *request, const kal_pg_reply *reply)
+{
+    if (touched(request, reply))
+        kal_reply(request, 204, "", 0);
+}
+
+void kal_route_flows_delete(kal_request *request)
+{
+    kal_uuid id;
+
+    if (!kal_request_uuid(request, 0, &id))
+        return;
+    kal_pg_call *call = kal_pool_tenant_call(request->caller.tenant);
+    kal_args *args = kal_args_new();
+    kal_args_add(args, kal_v_uuid(id));
+    kal_pg_call_add(call, KAL_SQL_API_FLOW_DELETE, args);
+    add_get(call, id);
+    kal_request_send(request, kal_engine_reads(request->engine), call, on_deleted);
+}

@@ -1,0 +1,40 @@
+/* /health, /health/ready and /info: no key needed. */
+#include "api/reply.h"
+#include "api/routes/routes.h"
+
+#include <stdio.h>
+
+void kal_route_health(kal_request *request)
+{
+    static const char body[] = "{\"status\":\"ok\"}";
+
+    kal_reply(request, 200, body, sizeof(body) - 1);
+}
+
+void kal_route_health_ready(kal_request *request)
+{
+    kal_engine_status status;
+    char body[128];
+
+    kal_engine_get_status(request->engine, &status);
+    bool ready = status.database && status.shards > 0 && status.owned == status.shards &&
+                 !atomic_load(&request->thread->api->draining);
+    int n = snprintf(body, sizeof(body),
+                     "{\"status\":\"%s\",\"shards\":%d,\"owned\":%d,\"database\":%s}",
+                     ready ? "ready" : "not_ready", status.shards, status.owned,
+                     status.database ? "true" : "false");
+    kal_reply(request, ready ? 200 : 503, body, (size_t)n);
+}
+
+void kal_route_info(kal_request *request)
+{
+    const kal_api *api = request->thread->api;
+    char body[192];
+    double uptime = (double)(kal_clock_mono_ns() - api->began_ns) / 1e9;
+    int n = snprintf(body, sizeof(body),
+                     "{\"name\":\"kalcifer\",\"version\":\"%s\",\"uptime_seconds\":%.0f,"
+                     "\"threads\":%d}",
+                     api->version, uptime, atomic_load(&api->threads));
+
+    kal_reply(request, 200, body, (size_t)n);
+}

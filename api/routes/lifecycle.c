@@ -1,0 +1,90 @@
+/* Pause, resume and archive a flow; activate has a file of its own. */
+#include "api/routes/lifecycle.h"
+
+#include "api/reply.h"
+#include "api/routes/routes.h"
+#include "base/alloc.h"
+
+typedef struct change {
+    kal_request *request;
+    kal_buf json;
+} change;
+
+static void on_known(void *data)
+{
+    change *c = data;
+
+    kal_reply_data(c->request, 200, (kal_str){c->json.data, c->json.len});
+    kal_request_unref(c->request);
+    kal_buf_deinit(&c->json);
+    kal_free(c);
+}
+
+void kal_lifecycle_changed(kal_request *request, kal_uuid flow, kal_str json)
+{
+    change *c = kal_calloc(1, sizeof(*c));
+
+    c->request = request;
+    kal_request_ref(request);
+    kal_buf_add(&c->json, json.p, json.n);
+    kal_engine_flow_changed(request->engine, request->caller.tenant, flow, on_known, c);
+}
+
+/* rows[1]: the flow when the statement moved it; rows[2]: the flow as it is now; request->state:
+ * the status that was wanted. */
+static void on_moved(kal_request *request, const kal_pg_reply *reply)
+{
+    const char *wanted = request->state;
+    kal_uuid flow;
+    char error[160];
+
+    if (kal_reply_failed(request, reply) || !kal_request_uuid(request, 0, &flow))
+        return;
+    if (kal_pg_count(reply->rows[2]) == 0) {
+        kal_reply_error(request, KAL_ERR_NOT_FOUND, NULL);
+        return;
+    }
+    kal_str json = kal_pg_str(reply->rows[2], 0, 0);
+    if (kal_pg_count(reply->rows[1]) == 1) {
+        kal_lifecycle_changed(request, flow, json);
+        return;
+    }
+    json_t *now = kal_json_parse(json, error);
+    if (kal_str_is(kal_json_get_str(now, "status"), wanted))
+        kal_reply_data(request, 200, json);
+    else
+        kal_reply_error(request, KAL_ERR_INVALID_TRANSITION, NULL);
+    json_decref(now);
+}
+
+static void move(kal_request *request, kal_sql sql, const char *wanted)
+{
+    kal_uuid flow;
+
+    if (!kal_request_uuid(request, 0, &flow))
+        return;
+    kal_pg_call *call = kal_pool_tenant_call(request->caller.tenant);
+    kal_args *args = kal_args_new(), *get = kal_args_new();
+    kal_args_add(args, kal_v_uuid(flow));
+    kal_args_add(args, kal_v_time(kal_clock_now(kal_engine_clock(request->engine))));
+    kal_pg_call_add(call, sql, args);
+    kal_args_add(get, kal_v_uuid(flow));
+    kal_pg_call_add(call, KAL_SQL_API_FLOW_GET, get);
+    request->state = kal_strdup(wanted);
+    kal_request_send(request, kal_engine_reads(request->engine), call, on_moved);
+}
+
+void kal_route_flows_pause(kal_request *request)
+{
+    move(request, KAL_SQL_API_FLOW_PAUSE, "paused");
+}
+
+void kal_route_flows_resume(kal_request *request)
+{
+    move(request, KAL_SQL_API_FLOW_RESUME, "active");
+}
+
+void kal_route_flows_archive(kal_request *request)
+{
+    move(request, KAL_SQL_API_FLOW_ARCHIVE, "archived");
+}

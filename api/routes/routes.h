@@ -1,0 +1,45 @@
+/* The handlers of the route table, by area. Each answers its request once, now or later.
+ * Thread: the request's. Blocks: never. */
+#ifndef KAL_API_ROUTES_H
+#define KAL_API_ROUTES_H
+
+#include "api/request.h"
+
+void kal_route_health(kal_request *request);
+void kal_route_health_ready(kal_request *request);
+void kal_route_info(kal_request *request);
+void kal_route_metrics(kal_request *request);
+
+void kal_route_tenants_create(kal_request *request);
+void kal_route_tenants_get(kal_request *request);
+void kal_route_tenants_update(kal_request *request);
+
+void kal_route_flows_create(kal_request *request);
+void kal_route_flows_update(kal_request *request);
+void kal_route_flows_delete(kal_request *request);
+void kal_route_flows_activate(kal_request *request);
+void kal_route_flows_pause(kal_request *request);
+void kal_route_flows_resume(kal_request *request);
+void kal_route_flows_archive(kal_request *request);
+void kal_route_versions_create(kal_request *request);
+
+void kal_route_trigger(kal_request *request);
+void kal_route_instances_get(kal_request *request);
+void kal_route_instances_cancel(kal_request *request);
+
+void kal_route_events(kal_request *request);
+void kal_route_events_batch(kal_request *request);
+
+void kal_route_customers_create(kal_request *request);
+void kal_route_customers_update(kal_request *request);
+void kal_route_customers_tag(kal_request *request);
+void kal_route_customers_untag(kal_request *request);
+void kal_route_customers_preferences(kal_request *request);
+
+void kal_route_node_types(kal_request *request);
+void kal_route_node_type(kal_request *request);
+
+void kal_route_clock_show(kal_request *request);
+void kal_route_clock_advance(kal_request *request);
+
+#endif

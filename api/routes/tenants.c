@@ -1,0 +1,107 @@
+/* /api/v1/admin/tenants: the operator's routes. They run as the owner, outside any tenant. */
+#include "api/check.h"
+#include "api/reply.h"
+#include "api/routes/routes.h"
+#include "api/settings.h"
+#include "api/tenant.h"
+#include "base/alloc.h"
+
+#include <string.h>
+
+static void on_created(kal_request *request, const kal_pg_reply *reply)
+{
+    const kal_new_tenant *made = request->state;
+    char id[KAL_UUID_TEXT + 1];
+
+    if (strcmp(reply->sqlstate, "23505") == 0) {
+        kal_reply_invalid(request, "name", KAL_TAKEN);
+        return;
+    }
+    if (kal_reply_failed(request, reply))
+        return;
+    kal_uuid_format(made->id, id);
+    kal_reply_json(request, 201,
+                   json_pack("{s:{s:s, s:O, s:s}}", "data", "id", id, "name",
+                             json_object_get(request->body, "name"), "api_key", made->key));
+}
+
+void kal_route_tenants_create(kal_request *request)
+{
+    if (!kal_request_body(request))
+        return;
+    json_t *errors = json_object();
+    kal_check_needed(errors, request->body, "name", KAL_ID_MAX);
+    if (json_object_size(errors) > 0) {
+        kal_reply_errors(request, KAL_ERR_VALIDATION_FAILED, errors);
+        return;
+    }
+    json_decref(errors);
+    kal_new_tenant *made = kal_calloc(1, sizeof(*made));
+    request->state = made;
+    kal_pg_call *call = kal_tenant_create(kal_json_get_str(request->body, "name"),
+                                          kal_clock_now(kal_engine_clock(request->engine)), made);
+    kal_request_send(request, kal_engine_writes(request->engine), call, on_created);
+}
+
+static void add_get(kal_pg_call *call, kal_uuid id)
+{
+    kal_args *args = kal_args_new();
+
+    kal_args_add(args, kal_v_uuid(id));
+    kal_pg_call_add(call, KAL_SQL_API_TENANT_GET, args);
+}
+
+static void on_tenant(kal_request *request, const kal_pg_reply *reply)
+{
+    if (kal_reply_failed(request, reply))
+        return;
+    const kal_pg_rows *rows = reply->rows[reply->count - 1];
+    if (kal_pg_count(rows) == 0)
+        kal_reply_error(request, KAL_ERR_NOT_FOUND, NULL);
+    else
+        kal_reply_data(request, 200, kal_pg_str(rows, 0, 0));
+}
+
+void kal_route_tenants_get(kal_request *request)
+{
+    kal_uuid id;
+
+    if (!kal_request_uuid(request, 0, &id))
+        return;
+    kal_pg_call *call = kal_pg_call_new();
+    add_get(call, id);
+    kal_request_send(request, kal_engine_writes(request->engine), call, on_tenant);
+}
+
+static void on_updated(kal_request *request, const kal_pg_reply *reply)
+{
+    if (reply->err == KAL_OK || reply->unknown)
+        atomic_fetch_add(&request->thread->api->tenants_changed, 1);
+    on_tenant(request, reply);
+}
+
+void kal_route_tenants_update(kal_request *request)
+{
+    kal_uuid id;
+    kal_buf text = {0};
+
+    if (!kal_request_uuid(request, 0, &id) || !kal_request_body(request))
+        return;
+    const json_t *settings = json_object_get(request->body, "settings");
+    json_t *errors = json_object();
+    kal_settings_check(settings, errors);
+    if (json_object_size(errors) > 0) {
+        kal_reply_errors(request, KAL_ERR_VALIDATION_FAILED, errors);
+        return;
+    }
+    json_decref(errors);
+    kal_json_write(&text, settings);
+    kal_pg_call *call = kal_pg_call_new();
+    kal_args *args = kal_args_new();
+    kal_args_add(args, kal_v_uuid(id));
+    kal_args_add(args, kal_v_str(KAL_JSONB, (kal_str){text.data, text.len}));
+    kal_pg_call_add(call, KAL_SQL_API_TENANT_SETTINGS, args);
+    add_get(call, id);
+    kal_buf_deinit(&text);
+    kal_request_send(request, kal_engine_writes(request->engine), call, on_updated);
+}

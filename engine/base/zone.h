@@ -1,0 +1,18 @@
+/* Local time of day in an IANA time zone, through ICU.
+ * Thread: any. Blocks: never (ICU loads its data at first use). */
+#ifndef KAL_BASE_ZONE_H
+#define KAL_BASE_ZONE_H
+
+#include "base/str.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The zone is known ("Europe/Berlin", "UTC"). */
+bool kal_zone_known(kal_str zone);
+/* The first instant at or after now_ms when clocks in the zone show hour:minute. A time that
+ * daylight saving skips gives the instant right after the gap, one that comes twice the first. An
+ * unknown zone counts as UTC. */
+int64_t kal_zone_next(kal_str zone, int hour, int minute, int64_t now_ms);
+
+#endif

@@ -1,0 +1,261 @@
+#include "effect/outbox.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/crash.h"
+#include "base/log.h"
+
+#define PER_FLUSH 500
+#define MAX_ATTEMPTS 5
+
+typedef enum kal_stage {
+    QUEUED,   /* not attempted, or to be tried again */
+    CLAIMED,  /* its attempt is in the flush under way */
+    ANSWERED, /* it left, or failed: the result is to be written */
+    WRITTEN   /* its result is in the flush under way */
+} kal_stage;
+
+typedef struct kal_item {
+    struct kal_item *next;
+    kal_uuid id, flow;
+    char *provider;
+    json_t *json;
+    kal_stage stage;
+    int attempts;
+    int64_t at_ms;
+    const char *status; /* of the result: "sent", "failed", "in_doubt", "pending" (try again) */
+    kal_buf error;
+} kal_item;
+
+typedef struct kal_items {
+    kal_item *first, **last;
+    size_t count;
+} kal_items;
+
+struct kal_outbox {
+    kal_outbox_options options;
+    kal_items ready;  /* QUEUED and ANSWERED, in order */
+    kal_items flying; /* CLAIMED and WRITTEN */
+    kal_items parked; /* QUEUED, their flow is paused */
+};
+
+static void append(kal_items *items, kal_item *item)
+{
+    item->next = NULL;
+    *items->last = item;
+    items->last = &item->next;
+    items->count++;
+}
+
+static kal_item *take(kal_items *items)
+{
+    kal_item *item = items->first;
+    if (!item)
+        return NULL;
+    items->first = item->next;
+    if (!items->first)
+        items->last = &items->first;
+    items->count--;
+    return item;
+}
+
+static void free_item(kal_item *item)
+{
+    json_decref(item->json);
+    kal_buf_deinit(&item->error);
+    kal_free(item->provider);
+    kal_free(item);
+}
+
+kal_outbox *kal_outbox_new(const kal_outbox_options *options)
+{
+    kal_outbox *outbox = kal_calloc(1, sizeof *outbox);
+    outbox->options = *options;
+    kal_items *all[] = {&outbox->ready, &outbox->flying, &outbox->parked};
+    for (size_t i = 0; i < 3; i++)
+        all[i]->last = &all[i]->first;
+    return outbox;
+}
+
+void kal_outbox_free(kal_outbox *outbox)
+{
+    if (!outbox)
+        return;
+    kal_items *all[] = {&outbox->ready, &outbox->flying, &outbox->parked};
+    for (size_t i = 0; i < 3; i++)
+        for (kal_item *item; (item = take(all[i]));)
+            free_item(item);
+    kal_free(outbox);
+}
+
+static kal_item *new_item(kal_uuid id, kal_uuid flow, kal_str provider, json_t *json)
+{
+    kal_item *item = kal_calloc(1, sizeof *item);
+    item->id = id;
+    item->flow = flow;
+    item->provider = kal_strndup(provider.p, provider.n);
+    item->json = json;
+    return item;
+}
+
+void kal_outbox_add(kal_outbox *outbox, kal_uuid id, kal_uuid flow, kal_str provider, json_t *json)
+{
+    append(&outbox->ready, new_item(id, flow, provider, json_incref(json)));
+}
+
+/* Columns: id, flow_id, provider, attempts, json. */
+static kal_item *recovered(const kal_pg_rows *rows, size_t row)
+{
+    char error[160];
+    json_t *json = kal_json_parse(kal_pg_str(rows, row, 4), error);
+    kal_item *item = new_item(kal_pg_uuid(rows, row, 0), kal_pg_uuid(rows, row, 1),
+                              kal_pg_str(rows, row, 2), json);
+    item->attempts = (int)kal_pg_int(rows, row, 3);
+    return item;
+}
+
+static void answer(kal_item *item, const char *status, const char *error)
+{
+    item->stage = ANSWERED;
+    item->status = status;
+    kal_buf_clear(&item->error);
+    if (error)
+        kal_buf_puts(&item->error, error);
+}
+
+/* What became of attempts that a crash of this node left open: the ledger tells. */
+static void settle_open(kal_outbox *outbox, kal_strmap *open)
+{
+    int sent;
+    if (kal_ledger_find(outbox->options.ledger, open, &sent)) {
+        kal_log(KAL_LOG_ERROR, "ledger_unreadable", NULL);
+        return; /* they stay in doubt */
+    }
+    for (kal_item *item = outbox->ready.first; item; item = item->next) {
+        char id[KAL_UUID_TEXT + 1];
+        kal_uuid_format(item->id, id);
+        void *fate = kal_strmap_get(open, kal_str_of(id));
+        if (fate == &sent)
+            answer(item, "sent", NULL);
+        else if (fate)
+            item->stage = QUEUED;
+    }
+}
+
+void kal_outbox_recover(kal_outbox *outbox, const kal_pg_rows *rows, bool ours)
+{
+    kal_strmap open = {0};
+    for (size_t row = 0; row < kal_pg_count(rows); row++) {
+        kal_item *item = recovered(rows, row);
+        append(&outbox->ready, item);
+        if (!item->attempts)
+            continue;
+        answer(item, "in_doubt", "the engine stopped while it was being sent");
+        char id[KAL_UUID_TEXT + 1];
+        kal_uuid_format(item->id, id);
+        if (ours && kal_str_is(kal_str_of(item->provider), "log"))
+            kal_strmap_put(&open, kal_str_of(id), item);
+    }
+    if (open.len)
+        settle_open(outbox, &open);
+    kal_strmap_deinit(&open);
+}
+
+bool kal_outbox_wants_flush(const kal_outbox *outbox)
+{
+    return outbox->ready.first != NULL;
+}
+
+/* status, attempts, provider_message_id, error, sent_at, failed_at of journal_delivery_move.sql */
+static void write_row(kal_flush *flush, const kal_item *item, const char *status)
+{
+    kal_value *row = kal_unit_row(kal_flush_unit(flush), KAL_TABLE_DELIVERY_MOVE);
+    row[0] = kal_v_uuid(item->id);
+    row[1] = kal_v_text(status);
+    row[2] = kal_v_int(KAL_INT4, item->attempts);
+    if (item->stage != WRITTEN)
+        return;
+    if (item->error.len)
+        row[4] = kal_v_text(item->error.data);
+    if (kal_str_is(kal_str_of(status), "sent"))
+        row[5] = kal_v_time(item->at_ms);
+    if (kal_str_is(kal_str_of(status), "failed"))
+        row[6] = kal_v_time(item->at_ms);
+}
+
+void kal_outbox_fill(kal_outbox *outbox, kal_flush *flush, int64_t now_ms)
+{
+    size_t budget = outbox->ready.count < PER_FLUSH ? outbox->ready.count : PER_FLUSH;
+    while (budget--) {
+        kal_item *item = take(&outbox->ready);
+        if (item->stage == ANSWERED) {
+            item->stage = WRITTEN;
+            if (!item->at_ms)
+                item->at_ms = now_ms;
+            write_row(flush, item, item->status);
+        } else if (!outbox->options.may_send(outbox->options.data, item->flow)) {
+            append(&outbox->parked, item);
+            continue;
+        } else {
+            item->stage = CLAIMED;
+            item->attempts++;
+            write_row(flush, item, "pending");
+        }
+        append(&outbox->flying, item);
+    }
+}
+
+/* Asks the provider what is to be done, and does it: the log provider's line joins the ledger. */
+static void prepare(kal_outbox *outbox, kal_item *item)
+{
+    kal_buf error = {0};
+    json_t *request = kal_lua_provider_send(outbox->options.lua, kal_str_of(item->provider),
+                                            item->json, &error);
+    if (!request)
+        answer(item, "failed", error.len ? error.data : "the provider refused it");
+    else if (!kal_str_is(kal_json_get_str(request, "sink"), "log"))
+        answer(item, "failed", "the provider asks for a sink that does not exist");
+    else
+        kal_ledger_add(outbox->options.ledger, item->id, json_object_get(request, "line"));
+    json_decref(request);
+    kal_buf_deinit(&error);
+}
+
+size_t kal_outbox_committed(kal_outbox *outbox, int64_t now_ms)
+{
+    kal_items flying = outbox->flying;
+    if (!flying.count)
+        return 0;
+    outbox->flying = (kal_items){.last = &outbox->flying.first};
+    bool acts = outbox->options.may_act(outbox->options.data);
+    for (kal_item *item = flying.first; item; item = item->next)
+        if (item->stage == CLAIMED && acts)
+            prepare(outbox, item);
+    kal_crash_point("before_send");
+    kal_err err = kal_ledger_write(outbox->options.ledger);
+    kal_crash_point("after_send");
+    size_t sent = 0;
+    for (kal_item *item; (item = take(&flying));) {
+        if (item->stage == WRITTEN && !kal_str_is(kal_str_of(item->status), "pending")) {
+            free_item(item);
+            continue;
+        }
+        if (item->stage == WRITTEN) {
+            item->stage = QUEUED; /* it failed and is tried again */
+        } else if (item->stage == CLAIMED && acts && !err) {
+            answer(item, "sent", NULL);
+            sent++;
+        } else if (item->stage == CLAIMED) {
+            answer(item, item->attempts < MAX_ATTEMPTS ? "pending" : "failed", "the ledger failed");
+        }
+        item->at_ms = now_ms;
+        append(&outbox->ready, item);
+    }
+    return sent;
+}
+
+void kal_outbox_wake(kal_outbox *outbox)
+{
+    for (kal_item *item; (item = take(&outbox->parked));)
+        append(&outbox->ready, item);
+}

@@ -1,0 +1,179 @@
+#include "run/batch.h"
+
+#include <string.h>
+
+static const char *const status_texts[] = {
+    [KAL_STATUS_RUNNING] = "running", [KAL_STATUS_WAITING] = "waiting",
+    [KAL_STATUS_PAUSED] = "paused",   [KAL_STATUS_COMPLETED] = "completed",
+    [KAL_STATUS_FAILED] = "failed",   [KAL_STATUS_EXITED] = "exited",
+};
+
+kal_batch *kal_batch_new(kal_lua *lua, kal_flows *flows, const kal_waits *waits, int shard,
+                         int64_t now_ms)
+{
+    kal_batch *batch = kal_calloc(1, sizeof *batch);
+    batch->lua = lua;
+    batch->flows = flows;
+    batch->waits = waits;
+    batch->shard = shard;
+    batch->now_ms = now_ms;
+    batch->flush = kal_flush_new();
+    batch->arena = kal_flush_arena(batch->flush);
+    batch->customers_last = &batch->customers;
+    batch->garbage = json_array();
+    return batch;
+}
+
+static void free_customer(kal_batch *batch, kal_customer *customer)
+{
+    for (kal_instance *i = customer->instances; i; i = i->next)
+        if (i->lua != KAL_LUA_NONE)
+            kal_lua_unref(batch->lua, i->lua);
+    json_decref(customer->properties);
+    json_decref(customer->tags);
+    json_decref(customer->preferences);
+    for (kal_work *work = customer->works, *next; work; work = next) {
+        next = work->next;
+        kal_work_free(work);
+    }
+}
+
+void kal_batch_free(kal_batch *batch)
+{
+    if (!batch)
+        return;
+    for (kal_customer *customer = batch->customers; customer; customer = customer->next)
+        free_customer(batch, customer);
+    json_decref(batch->garbage);
+    kal_u64map_deinit(&batch->by_key);
+    kal_flush_free(batch->flush);
+    kal_free(batch);
+}
+
+kal_customer *kal_batch_find(const kal_batch *batch, uint64_t key)
+{
+    uint64_t value;
+    return kal_u64map_get(&batch->by_key, key, &value) ? (kal_customer *)(uintptr_t)value : NULL;
+}
+
+static kal_customer *add_customer(kal_batch *batch, const kal_work *work)
+{
+    kal_customer *customer = kal_arena_alloc(batch->arena, sizeof *customer);
+    customer->key = work->customer_key;
+    customer->tenant = work->tenant;
+    customer->want_events_ms = KAL_NEVER;
+    customer->created_ms = customer->seen_ms = KAL_UNSET;
+    customer->recent_last = &customer->recent;
+    customer->works_last = &customer->works;
+    customer->unit = kal_flush_unit(batch->flush);
+    *batch->customers_last = customer;
+    batch->customers_last = &customer->next;
+    kal_u64map_put(&batch->by_key, customer->key, (uint64_t)(uintptr_t)customer);
+    return customer;
+}
+
+static bool is_other(const kal_customer *customer, const kal_work *work)
+{
+    return !kal_uuid_eq(customer->tenant, work->tenant) ||
+           (customer->external_id.p && work->customer_id &&
+            !kal_str_is(customer->external_id, work->customer_id));
+}
+
+bool kal_batch_add(kal_batch *batch, kal_work *work)
+{
+    kal_customer *customer = kal_batch_find(batch, work->customer_key);
+    if (!customer)
+        customer = add_customer(batch, work);
+    else if (is_other(customer, work))
+        return false;
+    if (!customer->external_id.p && work->customer_id)
+        customer->external_id = kal_batch_text(batch, kal_str_of(work->customer_id));
+    work->next = NULL;
+    *customer->works_last = work;
+    customer->works_last = &work->next;
+    batch->works++;
+    return true;
+}
+
+kal_instance *kal_customer_instance(const kal_customer *customer, kal_uuid id)
+{
+    kal_instance *instance = customer->instances;
+    while (instance && !kal_uuid_eq(instance->id, id))
+        instance = instance->next;
+    return instance;
+}
+
+kal_instance *kal_customer_add_instance(kal_batch *batch, kal_customer *customer, kal_uuid id,
+                                        kal_version *version)
+{
+    kal_instance *instance = kal_arena_alloc(batch->arena, sizeof *instance);
+    instance->id = id;
+    instance->customer = customer;
+    instance->version = version;
+    instance->next_seq = 1;
+    instance->entered_ms = batch->now_ms;
+    instance->ended_ms = KAL_UNSET;
+    kal_instance **last = &customer->instances;
+    while (*last)
+        last = &(*last)->next;
+    *last = instance;
+    return instance;
+}
+
+json_t *kal_batch_keep(kal_batch *batch, json_t *value)
+{
+    if (value)
+        json_array_append_new(batch->garbage, value);
+    return value;
+}
+
+kal_str kal_batch_text(kal_batch *batch, kal_str text)
+{
+    if (!text.p)
+        return text;
+    return (kal_str){kal_arena_strndup(batch->arena, text.p, text.n), text.n};
+}
+
+bool kal_status_is_live(kal_status status)
+{
+    return status <= KAL_STATUS_PAUSED;
+}
+
+const char *kal_status_text(kal_status status)
+{
+    return status_texts[status];
+}
+
+bool kal_status_parse(kal_str text, kal_status *out)
+{
+    for (size_t i = 0; i < sizeof status_texts / sizeof *status_texts; i++) {
+        if (kal_str_is(text, status_texts[i])) {
+            *out = (kal_status)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+kal_wait *kal_instance_add_wait(kal_batch *batch, kal_instance *instance, uint32_t node)
+{
+    kal_wait *wait = kal_arena_alloc(batch->arena, sizeof *wait);
+    wait->seq = instance->next_seq++;
+    wait->node = node;
+    wait->due_ms = KAL_NEVER;
+    wait->began_ms = batch->now_ms;
+    wait->added = true;
+    kal_wait **last = &instance->waits;
+    while (*last)
+        last = &(*last)->next;
+    *last = wait;
+    return wait;
+}
+
+kal_wait *kal_instance_wait(const kal_instance *instance, uint32_t seq)
+{
+    kal_wait *wait = instance->waits;
+    while (wait && (wait->seq != seq || wait->dropped))
+        wait = wait->next;
+    return wait;
+}

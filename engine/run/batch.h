@@ -1,0 +1,189 @@
+/* A batch: works taken together from the run queue, with copies of all that they touch. Works
+ * change the copies; what changed leaves in one flush; after its commit the changes reach the
+ * shard's indexes. A failed flush drops the copies: nothing in memory is ahead of the database.
+ * Invariant: a customer, and each of their instances, is in a batch once.
+ * Thread: the shard's. Blocks: never. */
+#ifndef KAL_RUN_BATCH_H
+#define KAL_RUN_BATCH_H
+
+#include "base/alloc.h"
+#include "base/map.h"
+#include "base/uuid.h"
+#include "run/flows.h"
+#include "run/waits.h"
+#include "run/work.h"
+#include "store/journal.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define KAL_NEVER INT64_MAX /* no due time */
+#define KAL_UNSET INT64_MIN /* no time at all: SQL's null */
+
+typedef struct kal_customer kal_customer;
+typedef struct kal_instance kal_instance;
+typedef struct kal_batch kal_batch;
+
+/* In the order of the state machine; the texts of the API are in kal_status_text. */
+typedef enum kal_status {
+    KAL_STATUS_RUNNING,
+    KAL_STATUS_WAITING,
+    KAL_STATUS_PAUSED,
+    KAL_STATUS_COMPLETED,
+    KAL_STATUS_FAILED,
+    KAL_STATUS_EXITED
+} kal_status;
+
+/* A token at rest: at a node that waits, or (yielded) before one that is still to run. */
+typedef struct kal_wait {
+    struct kal_wait *next;
+    uint32_t seq, node;
+    int64_t due_ms; /* KAL_NEVER; relative timers: less the flow's pauses that had ended by then */
+    int64_t began_ms;
+    bool absolute, yielded;
+    bool added, dropped; /* in this batch */
+    json_t *state;
+} kal_wait;
+
+/* A token on its way to a node. */
+typedef struct kal_token {
+    struct kal_token *next;
+    uint32_t node;
+    bool joined;         /* a join that fires */
+    const kal_wait *wait; /* it comes from this wait, NULL: it arrives by an edge */
+    const char *trigger; /* "event", "timeout", or NULL */
+    json_t *event;       /* borrowed from the batch */
+} kal_token;
+
+typedef enum kal_join_state { KAL_JOIN_EMPTY, KAL_JOIN_ARRIVED, KAL_JOIN_FIRED } kal_join_state;
+
+struct kal_instance {
+    kal_instance *next; /* of its customer */
+    kal_customer *customer;
+    kal_version *version;
+    kal_uuid id;
+    kal_status status;
+    int32_t row_version; /* as loaded; 0: started in this batch */
+    kal_str context, accumulated;
+    kal_lua_ref lua; /* its context in Lua while the batch walks */
+    uint32_t executed, next_seq;
+    uint8_t *joins; /* kal_join_state by node; NULL: all empty */
+    kal_uuid *seen; /* events it has consumed, kept when its version looks back */
+    size_t n_seen;
+    kal_wait *waits;
+    int64_t entered_ms, ended_ms;
+    kal_str exit_reason;
+    bool dirty;
+};
+
+/* A row of the customer's recent events, for lookback. */
+typedef struct kal_recent {
+    struct kal_recent *next; /* newest last */
+    kal_uuid id;
+    int64_t received_ms;
+    json_t *event; /* {id, event_type, data, occurred_at} */
+} kal_recent;
+
+/* The answer that an event id got first. */
+typedef struct kal_known {
+    struct kal_known *next;
+    kal_str event_id;
+    int32_t routed, started, held;
+} kal_known;
+
+/* When a customer's last instance of a flow ended (KAL_NEVER: it is live). */
+typedef struct kal_last {
+    struct kal_last *next;
+    kal_flow *flow;
+    int64_t ended_ms;
+} kal_last;
+
+struct kal_customer {
+    kal_customer *next;
+    uint64_t key;
+    kal_uuid tenant;
+    kal_str external_id; /* p NULL until known: timers know the key only */
+    kal_unit *unit;
+
+    bool want_row, want_known, want_last;
+    int64_t want_events_ms; /* events since then; KAL_NEVER: none */
+
+    bool exists, created, dirty; /* the row */
+    uint32_t stamp;              /* counts its changes, so that contexts see them */
+    kal_uuid id;
+    kal_str email, phone, name, timezone;
+    json_t *properties, *tags, *preferences;
+    int64_t created_ms, seen_ms;
+
+    kal_instance *instances;
+    kal_recent *recent, **recent_last;
+    kal_known *known;
+    kal_last *lasts;
+    kal_work *works, **works_last; /* in order; linked by next */
+};
+
+/* A delivery that begins with this batch's commit. */
+typedef struct kal_sent {
+    struct kal_sent *next;
+    kal_customer *customer;
+    kal_flow *flow;
+    kal_uuid id;
+    json_t *json; /* what a provider gets */
+    kal_str provider;
+} kal_sent;
+
+/* A timer that came up too early: its flow is paused, or was. */
+typedef struct kal_putoff {
+    struct kal_putoff *next;
+    kal_flow *flow; /* park it here until the flow resumes; NULL: put it back */
+    kal_timer timer;
+} kal_putoff;
+
+struct kal_batch {
+    kal_lua *lua;
+    kal_flows *flows;
+    const kal_waits *waits; /* the committed index */
+    int shard;
+    int64_t now_ms; /* journey time of all that happens in it */
+    kal_flush *flush;
+    kal_arena *arena; /* the flush's */
+    kal_customer *customers, **customers_last;
+    kal_u64map by_key;
+    size_t works, bursts;
+    kal_sent *sent;
+    struct kal_putoff *putoff; /* timers that come up again later, whatever becomes of the flush */
+    json_t *garbage; /* array: values that live as long as the batch */
+    struct {
+        uint64_t events, starts, completions, failures, exits, nodes;
+    } counts;
+};
+
+kal_batch *kal_batch_new(kal_lua *lua, kal_flows *flows, const kal_waits *waits, int shard,
+                         int64_t now_ms);
+/* Frees it with its flush; works that are still in it are freed too. */
+void kal_batch_free(kal_batch *batch);
+
+/* Puts a work into the batch, at the end of its customer's. False when another customer with the
+ * same key is in it: the work must come in another batch. */
+bool kal_batch_add(kal_batch *batch, kal_work *work);
+/* The customer of a key, or NULL. */
+kal_customer *kal_batch_find(const kal_batch *batch, uint64_t key);
+/* The instance's copy, or NULL. */
+kal_instance *kal_customer_instance(const kal_customer *customer, kal_uuid id);
+/* A new, empty instance of the customer. */
+kal_instance *kal_customer_add_instance(kal_batch *batch, kal_customer *customer, kal_uuid id,
+                                        kal_version *version);
+/* Keeps a JSON value (a new reference is taken over) as long as the batch and answers it. */
+json_t *kal_batch_keep(kal_batch *batch, json_t *value);
+/* Copies text into the batch's arena. */
+kal_str kal_batch_text(kal_batch *batch, kal_str text);
+bool kal_status_is_live(kal_status status);
+const char *kal_status_text(kal_status status);
+bool kal_status_parse(kal_str text, kal_status *out);
+
+/* A new wait of an instance. */
+kal_wait *kal_instance_add_wait(kal_batch *batch, kal_instance *instance, uint32_t node);
+/* The instance's live wait of this number, or NULL. */
+kal_wait *kal_instance_wait(const kal_instance *instance, uint32_t seq);
+
+#endif

@@ -1,0 +1,529 @@
+#include "run/burst.h"
+
+#include "base/clock.h"
+#include "run/effects.h"
+#include "run/profile.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define MAX_CONTEXT (256 * 1024)
+#define MAX_SEEN 100
+
+/* One walk of one instance. */
+typedef struct kal_walk {
+    kal_batch *batch;
+    kal_instance *instance;
+    const kal_graph *graph;
+    kal_token *first, **last;
+    uint32_t nodes; /* executed in this burst */
+    uint32_t pending_joins;
+    uint32_t stamp; /* the customer's, as the Lua context shows them */
+    bool over;
+} kal_walk;
+
+static void walk_init(kal_walk *walk, kal_batch *batch, kal_instance *instance)
+{
+    *walk = (kal_walk){.batch = batch, .instance = instance, .graph = instance->version->graph};
+    walk->last = &walk->first;
+    walk->stamp = instance->customer->stamp;
+    for (uint32_t n = 0; instance->joins && n < kal_graph_count(walk->graph); n++)
+        walk->pending_joins += instance->joins[n] == KAL_JOIN_ARRIVED;
+}
+
+static kal_token *push_token(kal_walk *walk, uint32_t node)
+{
+    kal_token *token = kal_arena_alloc(walk->batch->arena, sizeof *token);
+    token->node = node;
+    *walk->last = token;
+    walk->last = &token->next;
+    return token;
+}
+
+static void end_walk(kal_walk *walk, kal_status status, kal_str reason)
+{
+    kal_burst_end(walk->batch, walk->instance, status, reason);
+    walk->first = NULL;
+    walk->last = &walk->first;
+    walk->over = true;
+}
+
+/* ---- what nodes see ---- */
+
+static void set_id(kal_walk *walk, const char *key, kal_uuid id)
+{
+    char text[KAL_UUID_TEXT + 1];
+    kal_uuid_format(id, text);
+    json_t *json = json_string(text);
+    kal_lua_context_set(walk->batch->lua, walk->instance->lua, key, json);
+    json_decref(json);
+}
+
+static void show_customer(kal_walk *walk)
+{
+    const kal_customer *customer = walk->instance->customer;
+    kal_lua *lua = walk->batch->lua;
+    walk->stamp = customer->stamp;
+    if (!customer->exists)
+        return;
+    json_t *json = kal_profile_json(customer);
+    kal_lua_context_set(lua, walk->instance->lua, "_customer", json);
+    json_decref(json);
+    char error[160];
+    kal_str context = walk->instance->context;
+    json_t *given = kal_json_parse(context, error);
+    if (!json_object_get(given, "preferences"))
+        kal_lua_context_set(lua, walk->instance->lua, "preferences", customer->preferences);
+    json_decref(given);
+}
+
+static bool open_context(kal_walk *walk)
+{
+    kal_instance *instance = walk->instance;
+    if (instance->lua != KAL_LUA_NONE) {
+        if (walk->stamp != instance->customer->stamp)
+            show_customer(walk);
+        return true;
+    }
+    if (kal_lua_context_new(walk->batch->lua, instance->context, instance->accumulated,
+                            &instance->lua))
+        return false;
+    kal_str external_id = instance->customer->external_id;
+    json_t *id = json_stringn(external_id.p, external_id.n);
+    kal_lua_context_set(walk->batch->lua, instance->lua, "_customer_id", id);
+    json_decref(id);
+    set_id(walk, "_flow_id", instance->version->flow->id);
+    set_id(walk, "_tenant_id", instance->customer->tenant);
+    set_id(walk, "_instance_id", instance->id);
+    show_customer(walk);
+    return true;
+}
+
+/* ---- steps ---- */
+
+typedef struct kal_step {
+    const char *status;
+    kal_str branch, output, error;
+} kal_step;
+
+static kal_str trigger_text(kal_walk *walk, const kal_token *token)
+{
+    kal_str type = kal_json_get_str(token->event, "event_type");
+    if (!token->event || !type.p)
+        return kal_str_of(token->trigger);
+    kal_buf text = {0};
+    kal_buf_puts(&text, "event:");
+    kal_buf_add(&text, type.p, type.n);
+    kal_str kept = kal_batch_text(walk->batch, (kal_str){text.data, text.len});
+    kal_buf_deinit(&text);
+    return kept;
+}
+
+static void record(kal_walk *walk, const kal_token *token, const kal_step *step)
+{
+    const kal_graph_node *node = kal_graph_at(walk->graph, token->node);
+    const kal_instance *instance = walk->instance;
+    kal_value *row = kal_unit_row(instance->customer->unit, KAL_TABLE_STEP);
+    int64_t now = walk->batch->now_ms;
+    row[0] = kal_v_uuid(kal_uuid_new(now));
+    row[1] = kal_v_uuid(instance->id);
+    row[2] = kal_v_uuid(instance->customer->tenant);
+    row[3] = kal_v_str(KAL_TEXT, node->id);
+    row[4] = kal_v_str(KAL_TEXT, node->type);
+    row[5] = kal_v_int(KAL_INT4, instance->version->number);
+    row[6] = kal_v_text(step->status);
+    row[7] = kal_v_str(KAL_TEXT, step->branch);
+    row[8] = kal_v_str(KAL_JSON, step->output);
+    row[9] = kal_v_str(KAL_TEXT, step->error);
+    row[10] = kal_v_str(KAL_TEXT, trigger_text(walk, token));
+    row[11] = kal_v_time(token->wait && !token->wait->yielded ? token->wait->began_ms : now);
+    row[12] = kal_v_time(now);
+}
+
+/* ---- where tokens go ---- */
+
+static void follow(kal_walk *walk, const kal_graph_node *node, kal_str branch)
+{
+    for (uint32_t e = 0; e < node->n_edges; e++) {
+        const kal_edge *edge = &node->edges[e];
+        bool same = branch.p ? edge->branch.p && kal_str_eq(edge->branch, branch) : !edge->branch.p;
+        if (same)
+            push_token(walk, edge->target);
+    }
+}
+
+static void fail(kal_walk *walk, const kal_token *token, kal_str reason)
+{
+    const kal_graph_node *node = kal_graph_at(walk->graph, token->node);
+    kal_step step = {.status = "failed", .error = reason};
+    bool branches = node->on_error.p && !kal_str_is(node->on_error, "fail") &&
+                    !kal_str_is(node->on_error, "continue");
+    if (branches)
+        step.branch = node->on_error;
+    record(walk, token, &step);
+    if (branches)
+        follow(walk, node, node->on_error);
+    else if (node->on_error.p && kal_str_is(node->on_error, "continue"))
+        follow(walk, node, (kal_str){0});
+    else
+        end_walk(walk, KAL_STATUS_FAILED, reason);
+}
+
+static bool has_seen(const kal_instance *instance, kal_uuid id)
+{
+    for (size_t i = 0; i < instance->n_seen; i++)
+        if (kal_uuid_eq(instance->seen[i], id))
+            return true;
+    return false;
+}
+
+static void see(kal_batch *batch, kal_instance *instance, kal_uuid id)
+{
+    if (!instance->version->lookback_ms || kal_uuid_is_nil(id) || has_seen(instance, id))
+        return;
+    kal_uuid *seen = kal_arena_alloc(batch->arena, (instance->n_seen + 1) * sizeof *seen);
+    size_t skip = instance->n_seen == MAX_SEEN ? 1 : 0;
+    for (size_t i = skip; i < instance->n_seen; i++)
+        seen[i - skip] = instance->seen[i];
+    instance->n_seen -= skip;
+    seen[instance->n_seen++] = id;
+    instance->seen = seen;
+    instance->dirty = true;
+}
+
+static bool node_hears(const kal_graph_node *node, const json_t *event)
+{
+    kal_str type = kal_json_get_str(event, "event_type");
+    for (uint32_t e = 0; e < node->n_events; e++)
+        if (kal_str_eq(node->events[e], type))
+            return kal_json_matches(node->filter, json_object_get(event, "data"));
+    return false;
+}
+
+/* A wait that looks back takes the oldest matching event that came shortly before it. */
+static void look_back(kal_walk *walk, const kal_graph_node *node, const kal_wait *wait)
+{
+    for (const kal_recent *r = walk->instance->customer->recent; r; r = r->next) {
+        if (r->received_ms < wait->began_ms - node->lookback_ms || has_seen(walk->instance, r->id) ||
+            !node_hears(node, r->event))
+            continue;
+        see(walk->batch, walk->instance, r->id);
+        kal_token *token = push_token(walk, wait->node);
+        token->wait = wait;
+        token->trigger = "event";
+        token->event = r->event;
+        return;
+    }
+}
+
+static void rest(kal_walk *walk, const kal_token *token, const kal_outcome *outcome)
+{
+    const kal_graph_node *node = kal_graph_at(walk->graph, token->node);
+    kal_wait *wait = kal_instance_add_wait(walk->batch, walk->instance, token->node);
+    wait->state = kal_batch_keep(walk->batch, json_incref(outcome->state));
+    if (outcome->until_ms >= 0) {
+        int64_t shift = outcome->absolute ? 0 : walk->instance->version->flow->paused_ms;
+        wait->due_ms = outcome->until_ms - shift;
+        wait->absolute = outcome->absolute;
+    } else if (token->wait && !token->wait->yielded) {
+        wait->due_ms = token->wait->due_ms; /* it goes on waiting, with its timer */
+        wait->absolute = token->wait->absolute;
+        wait->began_ms = token->wait->began_ms;
+    }
+    if (node->lookback_ms)
+        look_back(walk, node, wait);
+}
+
+/* Puts a token down until its turn comes again. */
+static void yield(kal_walk *walk, const kal_token *token)
+{
+    kal_wait *wait = kal_instance_add_wait(walk->batch, walk->instance, token->node);
+    wait->yielded = true;
+    wait->absolute = true;
+    wait->due_ms = walk->batch->now_ms;
+}
+
+static kal_err context_too_large(const kal_walk *walk, kal_str output)
+{
+    const kal_instance *instance = walk->instance;
+    return instance->context.n + instance->accumulated.n + output.n > MAX_CONTEXT
+               ? KAL_ERR_CONTEXT_TOO_LARGE
+               : KAL_OK;
+}
+
+static void settle(kal_walk *walk, const kal_token *token, const kal_outcome *outcome)
+{
+    const kal_graph_node *node = kal_graph_at(walk->graph, token->node);
+    kal_step step = {.status = "completed", .branch = outcome->branch, .output = outcome->result};
+    switch (outcome->kind) {
+    case KAL_OUTCOME_COMPLETE:
+        record(walk, token, &step);
+        follow(walk, node, outcome->branch);
+        break;
+    case KAL_OUTCOME_WAIT:
+        rest(walk, token, outcome);
+        break;
+    case KAL_OUTCOME_EXIT:
+        record(walk, token, &step);
+        end_walk(walk, KAL_STATUS_COMPLETED, outcome->reason);
+        break;
+    case KAL_OUTCOME_FAIL:
+        fail(walk, token, outcome->reason);
+        break;
+    }
+}
+
+static bool run_node(kal_walk *walk, const kal_token *token, kal_outcome *outcome)
+{
+    const kal_graph_node *node = kal_graph_at(walk->graph, token->node);
+    bool resumes = token->wait && !token->wait->yielded;
+    kal_lua_call call = {
+        .node = node->lua,
+        .context = walk->instance->lua,
+        .now_ms = walk->batch->now_ms,
+        .trigger = resumes ? token->trigger : NULL,
+        .event = token->event,
+        .state = resumes ? token->wait->state : NULL,
+    };
+    char error[160];
+    walk->instance->dirty = true;
+    walk->nodes++;
+    walk->batch->counts.nodes++;
+    kal_lua_run(walk->batch->lua, &call, walk->batch->arena, outcome);
+    if (context_too_large(walk, outcome->result)) {
+        fail(walk, token, kal_str_of(kal_err_code(KAL_ERR_CONTEXT_TOO_LARGE)));
+        return false;
+    }
+    if (outcome->kind != KAL_OUTCOME_FAIL && outcome->effects &&
+        !kal_effects_apply(walk->batch, walk->instance, node, outcome->effects, error)) {
+        fail(walk, token, kal_batch_text(walk->batch, kal_str_of(error)));
+        return false;
+    }
+    return true;
+}
+
+static void execute(kal_walk *walk, const kal_token *token)
+{
+    kal_outcome outcome = {0};
+    if (++walk->instance->executed > KAL_INSTANCE_NODES) {
+        end_walk(walk, KAL_STATUS_FAILED, kal_str_of("over 10000 node executions"));
+        return;
+    }
+    if (!open_context(walk)) {
+        end_walk(walk, KAL_STATUS_FAILED, kal_str_of("the context cannot be read"));
+        return;
+    }
+    if (run_node(walk, token, &outcome))
+        settle(walk, token, &outcome);
+    json_decref(outcome.state);
+    json_decref(outcome.effects);
+}
+
+/* ---- joins ---- */
+
+static void fire(kal_walk *walk, uint32_t node)
+{
+    walk->instance->joins[node] = KAL_JOIN_FIRED;
+    push_token(walk, node)->joined = true;
+}
+
+static void arrive(kal_walk *walk, uint32_t node)
+{
+    kal_instance *instance = walk->instance;
+    if (!instance->joins)
+        instance->joins = kal_arena_alloc(walk->batch->arena, kal_graph_count(walk->graph));
+    instance->dirty = true;
+    if (instance->joins[node] != KAL_JOIN_EMPTY)
+        return;
+    if (kal_graph_at(walk->graph, node)->join == KAL_JOIN_ANY) {
+        fire(walk, node);
+    } else {
+        instance->joins[node] = KAL_JOIN_ARRIVED;
+        walk->pending_joins++;
+    }
+}
+
+/* A live token can still reach the join. */
+static bool expected(const kal_walk *walk, uint32_t join)
+{
+    for (const kal_token *t = walk->first; t; t = t->next)
+        if (kal_graph_reaches(walk->graph, t->node, join))
+            return true;
+    for (const kal_wait *w = walk->instance->waits; w; w = w->next)
+        if (!w->dropped && w->node != KAL_GRAPH_NONE && kal_graph_reaches(walk->graph, w->node, join))
+            return true;
+    for (uint32_t n = 0; n < kal_graph_count(walk->graph); n++)
+        if (n != join && walk->instance->joins[n] == KAL_JOIN_ARRIVED &&
+            kal_graph_reaches(walk->graph, n, join))
+            return true;
+    return false;
+}
+
+static void fire_joins(kal_walk *walk)
+{
+    uint32_t count = kal_graph_count(walk->graph);
+    for (uint32_t n = 0; walk->pending_joins && n < count; n++) {
+        if (walk->instance->joins[n] == KAL_JOIN_ARRIVED && !expected(walk, n)) {
+            walk->pending_joins--;
+            fire(walk, n);
+        }
+    }
+}
+
+/* ---- exit criteria ---- */
+
+static bool event_meets(const json_t *criteria, const json_t *event)
+{
+    kal_str type = kal_json_get_str(criteria, "event_type");
+    return event && type.p && kal_str_eq(type, kal_json_get_str(event, "event_type")) &&
+           kal_json_matches(json_object_get(criteria, "filter"), json_object_get(event, "data"));
+}
+
+static bool condition_meets(kal_walk *walk, const json_t *criteria, const json_t *event)
+{
+    kal_str condition = kal_json_get_str(criteria, "condition");
+    bool truth = false;
+    if (!condition.p || !open_context(walk))
+        return false;
+    kal_buf error = {0};
+    if (kal_lua_truth(walk->batch->lua, condition, walk->instance->lua, event, walk->batch->now_ms,
+                      &truth, &error))
+        truth = false; /* a condition that cannot be told is not met */
+    kal_buf_deinit(&error);
+    return truth;
+}
+
+static bool exits(kal_walk *walk, const json_t *event)
+{
+    for (int i = 0; i < 2; i++) {
+        const json_t *criteria = kal_version_exit_criteria(walk->instance->version, i);
+        if (criteria && (event_meets(criteria, event) || condition_meets(walk, criteria, event))) {
+            end_walk(walk, KAL_STATUS_EXITED, kal_str_of("exit_criteria"));
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- the walk ---- */
+
+static void drop_wait(kal_walk *walk, const kal_wait *wait)
+{
+    for (kal_wait *w = walk->instance->waits; w; w = w->next)
+        if (w == wait)
+            w->dropped = true;
+    walk->instance->dirty = true;
+}
+
+static void step(kal_walk *walk)
+{
+    kal_token *token = walk->first;
+    walk->first = token->next;
+    if (!walk->first)
+        walk->last = &walk->first;
+    token->next = NULL;
+    if (token->wait) {
+        if (token->wait->dropped)
+            return; /* overtaken: resumed once already */
+        drop_wait(walk, token->wait);
+    }
+    const kal_graph_node *node = kal_graph_at(walk->graph, token->node);
+    if (node->join != KAL_JOIN_NONE && !token->joined && !token->wait)
+        arrive(walk, token->node);
+    else if (walk->nodes >= KAL_BURST_NODES && !token->wait)
+        yield(walk, token);
+    else if (!exits(walk, NULL))
+        execute(walk, token);
+}
+
+static bool has_waits(const kal_instance *instance)
+{
+    for (const kal_wait *wait = instance->waits; wait; wait = wait->next)
+        if (!wait->dropped)
+            return true;
+    return false;
+}
+
+static void walk_on(kal_walk *walk)
+{
+    kal_instance *instance = walk->instance;
+    instance->dirty = true;
+    while (!walk->over && walk->first) {
+        step(walk);
+        if (!walk->over && walk->pending_joins)
+            fire_joins(walk);
+    }
+    if (!kal_status_is_live(instance->status))
+        return;
+    if (has_waits(instance))
+        instance->status = KAL_STATUS_WAITING;
+    else
+        kal_burst_end(walk->batch, instance, KAL_STATUS_COMPLETED, (kal_str){0});
+}
+
+void kal_burst_start(kal_batch *batch, kal_instance *instance, uint32_t entry, json_t *event,
+                     kal_uuid event_id)
+{
+    kal_walk walk;
+    walk_init(&walk, batch, instance);
+    batch->counts.starts++;
+    see(batch, instance, event_id);
+    for (uint32_t n = 0; n < kal_graph_count(walk.graph); n++) {
+        bool starts = entry == KAL_GRAPH_NONE
+                          ? kal_graph_at(walk.graph, n)->category == KAL_NODE_TRIGGER
+                          : n == entry;
+        if (!starts)
+            continue;
+        kal_token *token = push_token(&walk, n);
+        token->event = event;
+        token->trigger = event ? "event" : "trigger";
+    }
+    walk_on(&walk);
+}
+
+void kal_burst_timeout(kal_batch *batch, kal_instance *instance, kal_wait *wait)
+{
+    kal_walk walk;
+    walk_init(&walk, batch, instance);
+    kal_token *token = push_token(&walk, wait->node);
+    token->wait = wait;
+    token->trigger = wait->yielded ? NULL : "timeout";
+    walk_on(&walk);
+}
+
+int kal_burst_event(kal_batch *batch, kal_instance *instance, json_t *event, kal_uuid event_id)
+{
+    kal_walk walk;
+    int resumed = 0;
+    walk_init(&walk, batch, instance);
+    if (has_seen(instance, event_id) || exits(&walk, event))
+        return 0;
+    for (kal_wait *wait = instance->waits; wait; wait = wait->next) {
+        if (wait->dropped || wait->yielded || wait->node == KAL_GRAPH_NONE ||
+            !node_hears(kal_graph_at(walk.graph, wait->node), event))
+            continue;
+        kal_token *token = push_token(&walk, wait->node);
+        token->wait = wait;
+        token->trigger = "event";
+        token->event = event;
+        resumed++;
+    }
+    if (resumed) {
+        see(batch, instance, event_id);
+        walk_on(&walk);
+    }
+    return resumed;
+}
+
+void kal_burst_end(kal_batch *batch, kal_instance *instance, kal_status status, kal_str reason)
+{
+    instance->status = status;
+    instance->ended_ms = batch->now_ms;
+    instance->exit_reason = kal_batch_text(batch, reason);
+    instance->dirty = true;
+    for (kal_wait *wait = instance->waits; wait; wait = wait->next)
+        wait->dropped = true;
+    batch->counts.completions += status == KAL_STATUS_COMPLETED;
+    batch->counts.failures += status == KAL_STATUS_FAILED;
+    batch->counts.exits += status == KAL_STATUS_EXITED;
+}

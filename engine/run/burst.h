@@ -1,0 +1,27 @@
+/* A burst: an instance walks until every token waits or has ended.
+ * Tokens walk first in, first out; a node runs once per arrival, a join when spec/flows.md section 5
+ * says so. After 256 nodes the tokens left are put at rest (yielded waits, due at once), so that
+ * others get their turn; after 10,000 executions the instance fails.
+ * Invariant: after a burst the instance is ended, or has at least one wait.
+ * Thread: the shard's. Blocks: never. */
+#ifndef KAL_RUN_BURST_H
+#define KAL_RUN_BURST_H
+
+#include "run/batch.h"
+
+#define KAL_BURST_NODES 256
+#define KAL_INSTANCE_NODES 10000
+
+/* Starts at one entry node, or at every entry (KAL_GRAPH_NONE). `event` is what started it (kept by
+ * the batch), or NULL; event_id its stored id. */
+void kal_burst_start(kal_batch *batch, kal_instance *instance, uint32_t entry, json_t *event,
+                     kal_uuid event_id);
+/* A wait's timer has come up. */
+void kal_burst_timeout(kal_batch *batch, kal_instance *instance, kal_wait *wait);
+/* Offers an event to the instance: exit criteria first, then the waits there are. Answers how many
+ * waits it resumed. */
+int kal_burst_event(kal_batch *batch, kal_instance *instance, json_t *event, kal_uuid event_id);
+/* Ends it: waits go, what was queued is dropped. */
+void kal_burst_end(kal_batch *batch, kal_instance *instance, kal_status status, kal_str reason);
+
+#endif

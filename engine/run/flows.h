@@ -1,0 +1,105 @@
+/* A shard's view of the flow tables: tenants' flows, the versions that walk, and places (a node of a
+ * version), which waits in the index refer to by number.
+ * A tenant's flows are loaded when it first does something and again when they change; versions
+ * are immutable and loaded once, when first needed.
+ * Invariant: pointers to flows, versions and places stay valid as long as the kal_flows.
+ * Thread: the shard's. Blocks: never. */
+#ifndef KAL_RUN_FLOWS_H
+#define KAL_RUN_FLOWS_H
+
+#include "base/json.h"
+#include "base/map.h"
+#include "base/uuid.h"
+#include "flow/graph.h"
+#include "run/timers.h"
+#include "store/pg.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef enum kal_flow_status {
+    KAL_FLOW_UNKNOWN, /* its tenant is not loaded, or it was deleted */
+    KAL_FLOW_DRAFT,
+    KAL_FLOW_ACTIVE,
+    KAL_FLOW_PAUSED,
+    KAL_FLOW_ARCHIVED
+} kal_flow_status;
+
+typedef struct kal_flow kal_flow;
+typedef struct kal_tenant kal_tenant;
+
+typedef struct kal_version {
+    struct kal_version *next; /* of its flow */
+    kal_flow *flow;
+    int32_t number;
+    kal_graph *graph;     /* NULL until loaded */
+    int64_t lookback_ms;  /* the greatest of its nodes */
+    bool broken;          /* its graph does not compile any more (a plugin is gone) */
+} kal_version;
+
+struct kal_flow {
+    kal_uuid id;
+    kal_tenant *tenant;
+    kal_flow *next; /* of its tenant */
+    kal_flow_status status;
+    int32_t active_version; /* 0: none */
+    int64_t paused_ms;      /* pauses that have ended */
+    json_t *entry_config, *exit_criteria;
+    kal_version *versions;
+    kal_timer *parked; /* timers that came up while it was paused */
+    size_t n_parked;
+};
+
+/* An event_entry of an active version. */
+typedef struct kal_entry {
+    struct kal_entry *next;
+    kal_version *version;
+    uint32_t node;
+} kal_entry;
+
+struct kal_tenant {
+    kal_uuid id;
+    bool loaded;
+    kal_flow *flows;
+    kal_strmap entries; /* event type -> list of kal_entry */
+};
+
+typedef struct kal_place {
+    kal_version *version;
+    char *node_id;
+    uint32_t node; /* KAL_GRAPH_NONE until the version is loaded, and when it has no such node */
+} kal_place;
+
+typedef struct kal_flows kal_flows;
+
+/* The Lua state is borrowed and outlives this. */
+kal_flows *kal_flows_new(kal_lua *lua);
+void kal_flows_free(kal_flows *flows);
+
+/* The tenant, flow or version of an id, made when new (and not loaded then). */
+kal_tenant *kal_flows_tenant(kal_flows *flows, kal_uuid tenant);
+kal_version *kal_flows_version(kal_flows *flows, kal_uuid tenant, kal_uuid flow, int32_t number);
+/* NULL when the flow is not known. */
+kal_flow *kal_flows_find(const kal_flows *flows, kal_uuid flow);
+/* The active version of an active flow, NULL when it has none. */
+kal_version *kal_flow_active(const kal_flow *flow);
+/* The exit criteria that hold for a loaded version: the graph's (i = 0) and the flow's (i = 1), each
+ * NULL when there is none. */
+const json_t *kal_version_exit_criteria(const kal_version *version, int i);
+/* An event of this type could end an instance of the (loaded) version by its exit criteria. */
+bool kal_version_watches(const kal_version *version, kal_str event_type);
+/* The number of a place, made when new. */
+uint32_t kal_flows_place(kal_flows *flows, kal_version *version, kal_str node_id);
+/* The place of a number. Borrowed until the next new place. */
+const kal_place *kal_flows_at(const kal_flows *flows, uint32_t place);
+
+/* Appends the query for tenants' flows (LOAD_FLOWS) and takes its rows in: flows that are gone
+ * become unknown, entries are built anew, the tenants are loaded. */
+void kal_flows_query(kal_pg_call *call, const kal_uuid *tenants, size_t n);
+void kal_flows_take(kal_flows *flows, const kal_uuid *tenants, size_t n, const kal_pg_rows *rows);
+/* Likewise for versions (LOAD_VERSIONS). */
+void kal_flows_query_versions(kal_pg_call *call, kal_version *const *versions, size_t n);
+void kal_flows_take_versions(kal_flows *flows, kal_version *const *versions, size_t n,
+                             const kal_pg_rows *rows);
+
+#endif

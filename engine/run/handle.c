@@ -1,0 +1,425 @@
+#include "run/handle.h"
+
+#include "base/clock.h"
+#include "run/burst.h"
+#include "run/load.h"
+#include "run/profile.h"
+#include "run/seal.h"
+
+#include <string.h>
+
+#define MAX_CONTEXT (256 * 1024)
+
+static kal_str json_text(kal_batch *batch, const json_t *json, const char *otherwise)
+{
+    if (!json)
+        return kal_str_of(otherwise);
+    kal_buf out = {0};
+    kal_json_write(&out, json);
+    kal_str kept = kal_batch_text(batch, (kal_str){out.data, out.len});
+    kal_buf_deinit(&out);
+    return kept;
+}
+
+static void refuse(kal_work *work, kal_err err)
+{
+    work->err = err;
+}
+
+/* ---- starting ---- */
+
+/* The customer is running, waiting or paused in the flow: by the batch's copies, else by the index
+ * (a live instance between bursts has a wait). */
+static bool is_in_flow(const kal_batch *batch, const kal_customer *customer, const kal_flow *flow)
+{
+    for (const kal_instance *i = customer->instances; i; i = i->next)
+        if (i->version->flow == flow && kal_status_is_live(i->status))
+            return true;
+    const kal_wait_entry *entry = NULL;
+    while ((entry = kal_waits_next(batch->waits, customer->key, entry)))
+        if (kal_flows_at(batch->flows, entry->place)->version->flow == flow &&
+            !kal_customer_instance(customer, entry->instance))
+            return true;
+    return false;
+}
+
+static int64_t last_ended(const kal_customer *customer, const kal_flow *flow)
+{
+    int64_t ended = KAL_UNSET;
+    for (const kal_last *last = customer->lasts; last; last = last->next)
+        if (last->flow == flow)
+            ended = last->ended_ms;
+    for (const kal_instance *i = customer->instances; i; i = i->next)
+        if (i->version->flow == flow && i->ended_ms != KAL_UNSET && i->ended_ms > ended)
+            ended = i->ended_ms;
+    return ended;
+}
+
+static bool may_enter_again(const kal_batch *batch, const kal_customer *customer,
+                            const kal_flow *flow)
+{
+    int64_t ms;
+    if (kal_reentry_free(flow, &ms))
+        return true;
+    int64_t ended = last_ended(customer, flow);
+    return ended == KAL_UNSET || (ms != KAL_NEVER && ended != KAL_NEVER &&
+                                  ended + ms <= batch->now_ms);
+}
+
+static kal_err check_entry(const kal_batch *batch, const kal_customer *customer,
+                           const kal_flow *flow)
+{
+    if (!flow || flow->status == KAL_FLOW_UNKNOWN ||
+        !kal_uuid_eq(flow->tenant->id, customer->tenant))
+        return KAL_ERR_NOT_FOUND;
+    if (flow->status != KAL_FLOW_ACTIVE)
+        return KAL_ERR_FLOW_NOT_ACTIVE;
+    const kal_version *version = kal_flow_active(flow);
+    if (!version || !version->graph)
+        return KAL_ERR_NO_ACTIVE_VERSION;
+    if (is_in_flow(batch, customer, flow))
+        return KAL_ERR_ALREADY_IN_FLOW;
+    return may_enter_again(batch, customer, flow) ? KAL_OK : KAL_ERR_REENTRY_NOT_ALLOWED;
+}
+
+static kal_instance *enter(kal_batch *batch, kal_customer *customer, kal_flow *flow,
+                           kal_str context)
+{
+    kal_profile_ensure(batch, customer);
+    customer->seen_ms = batch->now_ms;
+    customer->dirty = true;
+    kal_instance *instance = kal_customer_add_instance(batch, customer, kal_uuid_new(batch->now_ms),
+                                                       kal_flow_active(flow));
+    instance->context = context;
+    instance->accumulated = kal_str_of("{}");
+    instance->dirty = true;
+    return instance;
+}
+
+static void handle_trigger(kal_batch *batch, kal_customer *customer, kal_work *work)
+{
+    kal_flow *flow = kal_flows_find(batch->flows, work->flow_id);
+    kal_err err = check_entry(batch, customer, flow);
+    if (err) {
+        refuse(work, err);
+        return;
+    }
+    kal_str context = json_text(batch, work->body, "{}");
+    if (context.n > MAX_CONTEXT) {
+        refuse(work, KAL_ERR_CONTEXT_TOO_LARGE);
+        return;
+    }
+    kal_instance *instance = enter(batch, customer, flow, context);
+    work->instance_id = instance->id;
+    kal_burst_start(batch, instance, KAL_GRAPH_NONE, NULL, (kal_uuid){{0}});
+}
+
+/* ---- events ---- */
+
+static json_t *event_json(kal_batch *batch, const kal_work *work)
+{
+    char at[KAL_TIME_TEXT + 1];
+    json_t *event = json_object();
+    json_object_set_new(event, "id", work->event_id ? json_string(work->event_id) : json_null());
+    json_object_set_new(event, "event_type", json_string(work->event_type));
+    json_object_set_new(event, "data", work->body ? json_incref(work->body) : json_object());
+    if (work->occurred_ms != KAL_UNSET) {
+        kal_clock_format(work->occurred_ms, at);
+        json_object_set_new(event, "occurred_at", json_string(at));
+    }
+    return kal_batch_keep(batch, event);
+}
+
+static bool hears(const kal_instance *instance, kal_str type)
+{
+    if (kal_version_watches(instance->version, type))
+        return true;
+    for (const kal_wait *wait = instance->waits; wait; wait = wait->next) {
+        if (wait->dropped || wait->yielded || wait->node == KAL_GRAPH_NONE)
+            continue;
+        const kal_graph_node *node = kal_graph_at(instance->version->graph, wait->node);
+        for (uint32_t e = 0; e < node->n_events; e++)
+            if (kal_str_eq(node->events[e], type))
+                return true;
+    }
+    return false;
+}
+
+static void hold(kal_batch *batch, const kal_instance *instance, json_t *event, kal_uuid event_id)
+{
+    char id[KAL_UUID_TEXT + 1];
+    kal_uuid_format(event_id, id);
+    json_t *held = json_pack("{s:s, s:O}", "stored_id", id, "event", event);
+    kal_value *row = kal_unit_row(instance->customer->unit, KAL_TABLE_HELD_ADD);
+    row[0] = kal_v_uuid(kal_uuid_new(batch->now_ms));
+    row[1] = kal_v_uuid(instance->customer->tenant);
+    row[2] = kal_v_int(KAL_INT2, batch->shard);
+    row[3] = kal_v_uuid(instance->version->flow->id);
+    row[4] = kal_v_uuid(instance->id);
+    row[5] = kal_v_int(KAL_INT8, (int64_t)instance->customer->key);
+    row[6] = kal_v_str(KAL_JSON, json_text(batch, held, "{}"));
+    json_decref(held);
+}
+
+static void remember(kal_batch *batch, kal_customer *customer, json_t *event, kal_uuid id)
+{
+    kal_recent *recent = kal_arena_alloc(batch->arena, sizeof *recent);
+    *recent = (kal_recent){.id = id, .received_ms = batch->now_ms, .event = event};
+    *customer->recent_last = recent;
+    customer->recent_last = &recent->next;
+}
+
+static void route(kal_batch *batch, kal_customer *customer, kal_work *work, json_t *event,
+                  kal_uuid event_id)
+{
+    kal_str type = kal_str_of(work->event_type);
+    for (kal_instance *i = customer->instances; i; i = i->next) {
+        if (!kal_status_is_live(i->status) || !i->version->graph)
+            continue;
+        if (i->version->flow->status == KAL_FLOW_ACTIVE) {
+            work->routed += kal_burst_event(batch, i, event, event_id);
+        } else if (i->version->flow->status == KAL_FLOW_PAUSED && hears(i, type)) {
+            hold(batch, i, event, event_id);
+            work->held++;
+        }
+    }
+}
+
+/* Entries whose flow the customer is not in, told before the event is routed: one whom it finds in
+ * the flow does not enter again by it. */
+static const kal_entry **outside(kal_batch *batch, const kal_customer *customer,
+                                 const kal_entry *entries, size_t *n)
+{
+    size_t count = 0;
+    for (const kal_entry *e = entries; e; e = e->next)
+        count++;
+    const kal_entry **may = kal_arena_alloc(batch->arena, (count + 1) * sizeof *may);
+    for (const kal_entry *e = entries; e; e = e->next)
+        if (!is_in_flow(batch, customer, e->version->flow))
+            may[(*n)++] = e;
+    return may;
+}
+
+static void start(kal_batch *batch, kal_customer *customer, kal_work *work, const kal_entry *entry,
+                  json_t *event, kal_uuid event_id)
+{
+    const json_t *config = kal_graph_at(entry->version->graph, entry->node)->config;
+    kal_flow *flow = entry->version->flow;
+    if (kal_flow_active(flow) != entry->version ||
+        !kal_json_matches(json_object_get(config, "filter"), work->body) ||
+        check_entry(batch, customer, flow))
+        return;
+    kal_instance *instance = enter(batch, customer, flow, kal_str_of("{}"));
+    kal_burst_start(batch, instance, entry->node, event, event_id);
+    work->started++;
+}
+
+static void store_event(kal_batch *batch, kal_customer *customer, kal_work *work, kal_uuid id)
+{
+    kal_value *row = kal_unit_row(customer->unit, KAL_TABLE_EVENT);
+    row[0] = kal_v_uuid(id);
+    row[1] = kal_v_uuid(customer->tenant);
+    row[2] = kal_v_int(KAL_INT8, (int64_t)customer->key);
+    row[3] = kal_v_text(work->customer_id);
+    row[4] = kal_v_text(work->event_id);
+    row[5] = kal_v_text(work->event_type);
+    row[6] = kal_v_str(KAL_JSON, json_text(batch, work->body, "{}"));
+    if (work->occurred_ms != KAL_UNSET)
+        row[7] = kal_v_time(work->occurred_ms);
+    row[8] = kal_v_time(batch->now_ms);
+}
+
+static void store_answer(kal_batch *batch, kal_customer *customer, const kal_work *work)
+{
+    kal_value *row = kal_unit_row(customer->unit, KAL_TABLE_DEDUPE);
+    row[0] = kal_v_int(KAL_INT8, (int64_t)customer->key);
+    row[1] = kal_v_text(work->event_id);
+    row[2] = kal_v_uuid(customer->tenant);
+    row[3] = kal_v_int(KAL_INT4, work->routed);
+    row[4] = kal_v_int(KAL_INT4, work->started);
+    row[5] = kal_v_int(KAL_INT4, work->held);
+    row[6] = kal_v_time(batch->now_ms);
+    kal_known *known = kal_arena_alloc(batch->arena, sizeof *known);
+    *known = (kal_known){customer->known, kal_batch_text(batch, kal_str_of(work->event_id)),
+                         work->routed, work->started, work->held};
+    customer->known = known;
+}
+
+/* The event came before: it gets its first answer again. */
+static bool is_known(const kal_customer *customer, kal_work *work)
+{
+    const kal_known *known = work->event_id ? customer->known : NULL;
+    while (known && !kal_str_is(known->event_id, work->event_id))
+        known = known->next;
+    if (!known)
+        return false;
+    work->routed = known->routed;
+    work->started = known->started;
+    work->held = known->held;
+    return true;
+}
+
+static void handle_event(kal_batch *batch, kal_customer *customer, kal_work *work)
+{
+    if (is_known(customer, work))
+        return;
+    kal_uuid id = kal_uuid_new(batch->now_ms);
+    const kal_tenant *tenant = kal_flows_tenant(batch->flows, customer->tenant);
+    const kal_entry *entries = kal_strmap_get(&tenant->entries, kal_str_of(work->event_type));
+    batch->counts.events++;
+    if (customer->instances || entries) {
+        json_t *event = event_json(batch, work);
+        size_t n = 0;
+        const kal_entry **may = outside(batch, customer, entries, &n);
+        remember(batch, customer, event, id);
+        route(batch, customer, work, event, id);
+        for (size_t i = 0; i < n; i++)
+            start(batch, customer, work, may[i], event, id);
+    }
+    store_event(batch, customer, work, id);
+    if (work->event_id)
+        store_answer(batch, customer, work);
+}
+
+static void handle_replay(kal_batch *batch, kal_customer *customer, kal_work *work)
+{
+    kal_instance *instance = kal_customer_instance(customer, work->instance_id);
+    if (instance && instance->version->flow->status == KAL_FLOW_PAUSED)
+        return; /* paused again: it stays */
+    kal_uuid id = {{0}};
+    json_t *event = kal_batch_keep(batch, json_incref(json_object_get(work->body, "event")));
+    if (instance && kal_status_is_live(instance->status) && instance->version->graph &&
+        kal_uuid_parse(kal_json_get_str(work->body, "stored_id"), &id))
+        kal_burst_event(batch, instance, event, id);
+    kal_unit_row(customer->unit, KAL_TABLE_HELD_DROP)[0] = kal_v_uuid(work->held_id);
+}
+
+/* ---- timers ---- */
+
+static void put_off(kal_batch *batch, const kal_work *work, kal_flow *flow, int64_t due_ms)
+{
+    kal_putoff *putoff = kal_arena_alloc(batch->arena, sizeof *putoff);
+    putoff->next = batch->putoff;
+    putoff->flow = flow;
+    putoff->timer = (kal_timer){due_ms, work->customer_key, work->instance_id, work->seq};
+    batch->putoff = putoff;
+}
+
+static void handle_timer(kal_batch *batch, kal_customer *customer, kal_work *work)
+{
+    kal_instance *instance = kal_customer_instance(customer, work->instance_id);
+    if (!instance || !kal_status_is_live(instance->status) || !instance->version->graph)
+        return;
+    kal_wait *wait = kal_instance_wait(instance, work->seq);
+    if (!wait)
+        return;
+    kal_flow *flow = instance->version->flow;
+    int64_t due = kal_wait_due(flow, wait);
+    if (flow->status == KAL_FLOW_PAUSED)
+        put_off(batch, work, flow, wait->due_ms);
+    else if (due > batch->now_ms)
+        put_off(batch, work, NULL, due);
+    else if (wait->node == KAL_GRAPH_NONE)
+        kal_burst_end(batch, instance, KAL_STATUS_FAILED,
+                      kal_str_of("the node is not in the version's graph"));
+    else
+        kal_burst_timeout(batch, instance, wait);
+}
+
+/* ---- operators ---- */
+
+static void handle_end(kal_batch *batch, kal_customer *customer, kal_work *work, kal_status status,
+                       const char *reason)
+{
+    kal_instance *instance = kal_customer_instance(customer, work->instance_id);
+    if (!instance)
+        refuse(work, KAL_ERR_NOT_FOUND);
+    else if (!kal_status_is_live(instance->status))
+        refuse(work, KAL_ERR_NOT_CANCELLABLE);
+    else
+        kal_burst_end(batch, instance, status, kal_str_of(reason));
+}
+
+static void show(kal_customer *customer, kal_work *work)
+{
+    json_t *json = kal_profile_json(customer);
+    kal_json_write(&work->answer, json);
+    json_decref(json);
+}
+
+static void change_tags(kal_customer *customer, const json_t *tags, bool add)
+{
+    for (size_t i = 0; i < json_array_size(tags); i++)
+        kal_profile_tag(customer, json_string_value(json_array_get(tags, i)), add);
+}
+
+static void handle_customer(kal_batch *batch, kal_customer *customer, kal_work *work)
+{
+    bool creates = work->op == KAL_CUSTOMER_CREATE || work->op == KAL_CUSTOMER_UPSERT;
+    if (work->op == KAL_CUSTOMER_CREATE && customer->exists) {
+        refuse(work, KAL_ERR_VALIDATION_FAILED);
+        return;
+    }
+    if (!creates && !customer->exists) {
+        refuse(work, KAL_ERR_NOT_FOUND);
+        return;
+    }
+    kal_profile_ensure(batch, customer);
+    switch (work->op) {
+    case KAL_CUSTOMER_CREATE:
+    case KAL_CUSTOMER_UPSERT:
+    case KAL_CUSTOMER_UPDATE:
+        kal_profile_set(batch, customer, work->body);
+        break;
+    case KAL_CUSTOMER_TAG:
+        change_tags(customer, work->body, true);
+        break;
+    case KAL_CUSTOMER_UNTAG:
+        change_tags(customer, work->body, false);
+        break;
+    case KAL_CUSTOMER_PREFERENCES: {
+        json_t *fields = json_pack("{s:O}", "preferences", work->body);
+        kal_profile_set(batch, customer, fields);
+        json_decref(fields);
+        break;
+    }
+    }
+    show(customer, work);
+}
+
+static void handle(kal_batch *batch, kal_customer *customer, kal_work *work)
+{
+    switch (work->kind) {
+    case KAL_WORK_EVENT:
+        handle_event(batch, customer, work);
+        break;
+    case KAL_WORK_TRIGGER:
+        handle_trigger(batch, customer, work);
+        break;
+    case KAL_WORK_CUSTOMER:
+        handle_customer(batch, customer, work);
+        break;
+    case KAL_WORK_TIMER:
+        handle_timer(batch, customer, work);
+        break;
+    case KAL_WORK_REPLAY:
+        handle_replay(batch, customer, work);
+        break;
+    case KAL_WORK_CANCEL:
+        handle_end(batch, customer, work, KAL_STATUS_EXITED, "cancelled_by_operator");
+        break;
+    case KAL_WORK_EXIT:
+        handle_end(batch, customer, work, KAL_STATUS_EXITED, work->reason);
+        break;
+    case KAL_WORK_FAIL:
+        handle_end(batch, customer, work, KAL_STATUS_FAILED, work->reason);
+        break;
+    }
+}
+
+void kal_handle_all(kal_batch *batch)
+{
+    for (kal_customer *customer = batch->customers; customer; customer = customer->next)
+        for (kal_work *work = customer->works; work; work = work->next)
+            handle(batch, customer, work);
+}

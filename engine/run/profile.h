@@ -1,0 +1,26 @@
+/* A customer's row as a copy in a batch: made, changed, shown.
+ * Invariant: a change marks the copy dirty; tags are a set.
+ * Thread: the shard's. Blocks: never. */
+#ifndef KAL_RUN_PROFILE_H
+#define KAL_RUN_PROFILE_H
+
+#include "run/batch.h"
+
+/* Makes the customer when it does not exist (an external id and nothing else). */
+void kal_profile_ensure(kal_batch *batch, kal_customer *customer);
+/* Checks fields {email, phone, name, timezone, properties, tags, preferences} for their types;
+ * problems come as {"field": ["message"]}, NULL when there are none. The caller decrefs. */
+json_t *kal_profile_check(const json_t *fields);
+/* Sets the fields that are there: the columns, properties (merged shallowly), tags, preferences
+ * (merged shallowly). They are right. */
+void kal_profile_set(kal_batch *batch, kal_customer *customer, const json_t *fields);
+/* What a flow writes: email, phone, name and timezone when they are texts, all else a property. */
+void kal_profile_update(kal_batch *batch, kal_customer *customer, const json_t *fields);
+/* Adds or removes a tag. */
+void kal_profile_tag(kal_customer *customer, const char *tag, bool add);
+/* The customer as the API and contexts show it; the caller decrefs. */
+json_t *kal_profile_json(const kal_customer *customer);
+/* Appends the customer's row to its unit. */
+void kal_profile_seal(kal_customer *customer, kal_batch *batch);
+
+#endif

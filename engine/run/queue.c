@@ -1,0 +1,115 @@
+#include "run/queue.h"
+
+#include "base/alloc.h"
+#include "base/map.h"
+
+/* A tenant that has work in a class: its works, and its place in the class's circle. */
+typedef struct kal_lane {
+    kal_uuid tenant;
+    kal_work *first, **last;
+    struct kal_lane *next;
+} kal_lane;
+
+typedef struct kal_circle {
+    kal_lane *turn, **last; /* lanes with work, whose turn is next first */
+    kal_strmap lanes;       /* tenant -> its lane, only while it has work */
+    size_t count;
+} kal_circle;
+
+struct kal_queue {
+    kal_circle circles[KAL_CLASS_COUNT];
+};
+
+static kal_str tenant_key(const kal_uuid *tenant)
+{
+    return (kal_str){(const char *)tenant->b, sizeof tenant->b};
+}
+
+kal_queue *kal_queue_new(void)
+{
+    kal_queue *queue = kal_calloc(1, sizeof *queue);
+    for (int c = 0; c < KAL_CLASS_COUNT; c++)
+        queue->circles[c].last = &queue->circles[c].turn;
+    return queue;
+}
+
+void kal_queue_free(kal_queue *queue)
+{
+    if (!queue)
+        return;
+    for (int c = 0; c < KAL_CLASS_COUNT; c++) {
+        kal_work *work;
+        while ((work = kal_queue_pop(queue, (kal_class)c)))
+            kal_work_free(work);
+        kal_strmap_deinit(&queue->circles[c].lanes);
+    }
+    kal_free(queue);
+}
+
+size_t kal_queue_count(const kal_queue *queue, kal_class class)
+{
+    return queue->circles[class].count;
+}
+
+static void append_lane(kal_circle *circle, kal_lane *lane)
+{
+    lane->next = NULL;
+    *circle->last = lane;
+    circle->last = &lane->next;
+}
+
+static kal_lane *lane_of(kal_circle *circle, const kal_uuid *tenant)
+{
+    kal_lane *lane = kal_strmap_get(&circle->lanes, tenant_key(tenant));
+    if (!lane) {
+        lane = kal_calloc(1, sizeof *lane);
+        lane->tenant = *tenant;
+        lane->last = &lane->first;
+        kal_strmap_put(&circle->lanes, tenant_key(tenant), lane);
+        append_lane(circle, lane);
+    }
+    return lane;
+}
+
+void kal_queue_push(kal_queue *queue, kal_class class, kal_work *work)
+{
+    kal_circle *circle = &queue->circles[class];
+    kal_lane *lane = lane_of(circle, &work->tenant);
+    work->next = NULL;
+    *lane->last = work;
+    lane->last = &work->next;
+    circle->count++;
+}
+
+void kal_queue_push_first(kal_queue *queue, kal_class class, kal_work *work)
+{
+    kal_circle *circle = &queue->circles[class];
+    kal_lane *lane = lane_of(circle, &work->tenant);
+    work->next = lane->first;
+    lane->first = work;
+    if (!work->next)
+        lane->last = &work->next;
+    circle->count++;
+}
+
+kal_work *kal_queue_pop(kal_queue *queue, kal_class class)
+{
+    kal_circle *circle = &queue->circles[class];
+    kal_lane *lane = circle->turn;
+    if (!lane)
+        return NULL;
+    circle->turn = lane->next;
+    if (!circle->turn)
+        circle->last = &circle->turn;
+    kal_work *work = lane->first;
+    lane->first = work->next;
+    work->next = NULL;
+    circle->count--;
+    if (lane->first) {
+        append_lane(circle, lane);
+    } else {
+        kal_strmap_del(&circle->lanes, tenant_key(&lane->tenant));
+        kal_free(lane);
+    }
+    return work;
+}

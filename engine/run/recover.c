@@ -1,0 +1,330 @@
+/* What a shard reads of its own accord: its waits at a takeover, the next stretch of timers, and
+ * tenants' flows with the business that their state leaves to do. */
+#include "run/shard_state.h"
+
+#include "base/alloc.h"
+#include "base/log.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+#define HORIZON_MS (60 * 60 * 1000)
+#define REFILL_ROWS 50000
+#define RETRY_MS 500
+
+/* ---- timers ---- */
+
+static void on_timers(void *data, const kal_pg_reply *reply)
+{
+    kal_shard *shard = data;
+    if (reply->err) {
+        kal_timer none = {.due_ms = INT64_MIN};
+        kal_timers_end_load(&shard->timers, &none); /* asked again from the start */
+        kal_log(KAL_LOG_WARN, "timers_not_loaded", "error", reply->message, NULL);
+        return; /* the connection's return pumps the shard */
+    }
+    const kal_pg_rows *rows = reply->rows[0];
+    size_t count = kal_pg_count(rows);
+    kal_timer timer;
+    for (size_t row = 0; row < count; row++) {
+        timer = (kal_timer){
+            .customer = (uint64_t)kal_pg_int(rows, row, 0),
+            .instance = kal_pg_uuid(rows, row, 1),
+            .seq = (uint32_t)kal_pg_int(rows, row, 2),
+            .due_ms = kal_pg_time(rows, row, 3),
+        };
+        kal_timers_put(&shard->timers, &timer);
+    }
+    kal_timers_end_load(&shard->timers, count == REFILL_ROWS ? &timer : NULL);
+    kal_shard_pump(shard);
+}
+
+bool kal_shard_refill(kal_shard *shard, int64_t until_ms)
+{
+    kal_timers *timers = &shard->timers;
+    if (timers->loading)
+        return true;
+    if (timers->horizon.due_ms > until_ms + HORIZON_MS / 2 ||
+        timers->heap.len >= REFILL_ROWS / 2)
+        return false;
+    kal_timer from;
+    kal_timer horizon = {.due_ms = until_ms + HORIZON_MS, .seq = UINT32_MAX};
+    memset(horizon.instance.b, 0xff, sizeof horizon.instance.b);
+    kal_timers_begin_load(timers, &horizon, &from);
+    kal_pg_call *call = kal_pg_call_new();
+    kal_args *args = kal_args_new();
+    kal_args_add(args, kal_v_int(KAL_INT2, shard->options.index));
+    kal_args_add(args, kal_v_time(from.due_ms == INT64_MIN ? 0 : from.due_ms));
+    kal_args_add(args, kal_v_uuid(from.instance));
+    kal_args_add(args, kal_v_int(KAL_INT4, from.seq > INT32_MAX ? INT32_MAX : from.seq));
+    kal_args_add(args, kal_v_time(horizon.due_ms));
+    kal_args_add(args, kal_v_int(KAL_INT4, REFILL_ROWS));
+    kal_pg_call_add(call, KAL_SQL_LOAD_TIMERS, args);
+    kal_pg_send(shard->pg, call, on_timers, shard);
+    return true;
+}
+
+/* ---- tenants' flows ---- */
+
+typedef struct kal_tenants_load {
+    kal_shard *shard;
+    kal_uuid *tenants;
+    size_t n;
+    void (*done)(void *data, kal_err err);
+    void *data;
+} kal_tenants_load;
+
+static kal_work *bulk_work(kal_work_kind kind, const kal_pg_rows *rows, size_t row, size_t tenant,
+                           size_t instance, size_t key)
+{
+    kal_work *work = kal_work_new(kind);
+    work->tenant = kal_pg_uuid(rows, row, tenant);
+    work->instance_id = kal_pg_uuid(rows, row, instance);
+    work->customer_key = (uint64_t)kal_pg_int(rows, row, key);
+    return work;
+}
+
+/* Held events go first, in order: what was held came before all that is queued. */
+static void queue_replays(kal_shard *shard, const kal_pg_rows *rows)
+{
+    for (size_t row = kal_pg_count(rows); row-- > 0;) {
+        char error[160];
+        kal_uuid id = kal_pg_uuid(rows, row, 0);
+        kal_str key = {(const char *)id.b, sizeof id.b};
+        if (kal_strmap_put(&shard->replaying, key, shard))
+            continue;
+        kal_work *work = bulk_work(KAL_WORK_REPLAY, rows, row, 1, 2, 3);
+        work->held_id = id;
+        work->body = kal_json_parse(kal_pg_str(rows, row, 4), error);
+        kal_queue_push_first(shard->queue, KAL_CLASS_EVENT, work);
+    }
+}
+
+static void queue_exits(kal_shard *shard, const kal_pg_rows *rows)
+{
+    for (size_t row = 0; row < kal_pg_count(rows); row++) {
+        kal_work *work = bulk_work(KAL_WORK_EXIT, rows, row, 1, 0, 2);
+        work->reason = kal_strdup("flow_archived");
+        kal_queue_push(shard->queue, KAL_CLASS_BULK, work);
+    }
+}
+
+/* Timers that came up while a flow was paused come up again, later by the pause. */
+static void unpark(kal_shard *shard, const kal_tenant *tenant)
+{
+    for (kal_flow *flow = tenant->flows; flow; flow = flow->next) {
+        if (flow->status == KAL_FLOW_PAUSED)
+            continue;
+        for (size_t i = 0; i < flow->n_parked; i++)
+            kal_timers_put(&shard->timers, &flow->parked[i]);
+        kal_free(flow->parked);
+        flow->parked = NULL;
+        flow->n_parked = 0;
+    }
+}
+
+static void on_tenants(void *data, const kal_pg_reply *reply)
+{
+    kal_tenants_load *load = data;
+    kal_shard *shard = load->shard;
+    if (!reply->err) {
+        kal_flows_take(shard->flows, load->tenants, load->n, reply->rows[0]);
+        queue_replays(shard, reply->rows[1]);
+        queue_exits(shard, reply->rows[2]);
+        for (size_t t = 0; t < load->n; t++)
+            unpark(shard, kal_flows_tenant(shard->flows, load->tenants[t]));
+        kal_outbox_wake(shard->outbox);
+    }
+    load->done(load->data, reply->err);
+    kal_free(load->tenants);
+    kal_free(load);
+}
+
+static void add_business(kal_shard *shard, kal_pg_call *call, kal_sql sql, const kal_value *tenants,
+                         size_t n)
+{
+    kal_args *args = kal_args_new();
+    kal_args_add(args, kal_v_int(KAL_INT2, shard->options.index));
+    kal_args_add_array(args, KAL_UUID, tenants, n);
+    kal_pg_call_add(call, sql, args);
+}
+
+void kal_shard_load_tenants(kal_shard *shard, const kal_uuid *tenants, size_t n,
+                            void (*done)(void *data, kal_err err), void *data)
+{
+    kal_tenants_load *load = kal_alloc(sizeof *load);
+    *load = (kal_tenants_load){shard, kal_alloc(n * sizeof *tenants), n, done, data};
+    memcpy(load->tenants, tenants, n * sizeof *tenants);
+    kal_value *values = kal_alloc(n * sizeof *values);
+    for (size_t t = 0; t < n; t++)
+        values[t] = kal_v_uuid(tenants[t]);
+    kal_pg_call *call = kal_pg_call_new();
+    kal_flows_query(call, tenants, n);
+    add_business(shard, call, KAL_SQL_LOAD_HELD, values, n);
+    add_business(shard, call, KAL_SQL_LOAD_ARCHIVED, values, n);
+    kal_free(values);
+    kal_pg_send(shard->pg, call, on_tenants, load);
+}
+
+/* ---- flow changes ---- */
+
+static void tell_change(kal_change *change)
+{
+    change->done(change->data);
+    kal_free(change);
+}
+
+void kal_shard_turn_ended(kal_shard *shard)
+{
+    kal_change **link = &shard->changes;
+    while (*link) {
+        kal_change *change = *link;
+        if (change->after_turn >= shard->turn) {
+            link = &change->next;
+            continue;
+        }
+        *link = change->next;
+        tell_change(change);
+    }
+}
+
+static void on_change(void *data, kal_err err)
+{
+    kal_change *change = data;
+    kal_shard *shard = change->shard;
+    if (err) /* not known here any more: the next work of the tenant loads it */
+        kal_flows_tenant(shard->flows, change->tenant)->loaded = false;
+    if (!shard->in_turn) {
+        tell_change(change);
+        kal_shard_pump(shard);
+        return;
+    }
+    change->after_turn = shard->turn;
+    change->next = shard->changes;
+    shard->changes = change;
+}
+
+void kal_shard_flow_changed(kal_shard *shard, kal_uuid tenant, void (*done)(void *data), void *data)
+{
+    if (shard->state == KAL_SHARD_OFF) {
+        kal_flows_tenant(shard->flows, tenant)->loaded = false;
+        done(data);
+        return;
+    }
+    kal_change *change = kal_calloc(1, sizeof *change);
+    *change = (kal_change){.shard = shard, .tenant = tenant, .done = done, .data = data};
+    kal_shard_load_tenants(shard, &tenant, 1, on_change, change);
+}
+
+/* ---- takeover ---- */
+
+static void on_retry(uv_timer_t *timer)
+{
+    kal_shard *shard = timer->data;
+    kal_shard_recover(shard, shard->recovered_ours);
+}
+
+/* One of the parts has ended; when all have, the shard runs, or it begins again from the start. */
+static void part_done(kal_shard *shard, kal_err err, const char *message)
+{
+    if (err) {
+        shard->recovery_failed = true;
+        kal_log(KAL_LOG_WARN, "recovery_retried", "error", message, NULL);
+    }
+    if (--shard->recovering || shard->state != KAL_SHARD_RECOVERING)
+        return;
+    if (shard->recovery_failed) {
+        uv_timer_start(shard->tick, on_retry, RETRY_MS, 0);
+        return;
+    }
+    shard->state = KAL_SHARD_READY;
+    atomic_fetch_add(&shard->figures.recoveries, 1);
+    kal_shard_pump(shard);
+}
+
+static uint64_t wire_u64(kal_str field)
+{
+    uint32_t half[2];
+    memcpy(half, field.p, sizeof half);
+    return (uint64_t)ntohl(half[0]) << 32 | ntohl(half[1]);
+}
+
+static uint32_t wire_u32(kal_str field)
+{
+    uint32_t value;
+    memcpy(&value, field.p, sizeof value);
+    return ntohl(value);
+}
+
+static kal_uuid wire_uuid(kal_str field)
+{
+    kal_uuid id;
+    memcpy(id.b, field.p, sizeof id.b);
+    return id;
+}
+
+/* Fields as in recover_waits.sql. */
+static void on_wait(void *data, const kal_str *fields, size_t n)
+{
+    kal_shard *shard = data;
+    if (n != 7 || shard->state != KAL_SHARD_RECOVERING)
+        return;
+    kal_version *version = kal_flows_version(shard->flows, wire_uuid(fields[3]),
+                                             wire_uuid(fields[4]), (int32_t)wire_u32(fields[5]));
+    uint32_t place = kal_flows_place(shard->flows, version, fields[6]);
+    kal_waits_add(shard->waits, wire_u64(fields[0]), wire_uuid(fields[1]), wire_u32(fields[2]),
+                  place);
+}
+
+static void on_waits_end(void *data, kal_err err, const char *message)
+{
+    part_done(data, err, message);
+}
+
+static void on_unfinished(void *data, kal_err err)
+{
+    part_done(data, err, kal_err_text(err));
+}
+
+static void on_recovered(void *data, const kal_pg_reply *reply)
+{
+    kal_shard *shard = data;
+    if (reply->err) {
+        part_done(shard, reply->err, reply->message);
+        return;
+    }
+    if (kal_clock_is_virtual(shard->options.clock) && !kal_pg_null(reply->rows[0], 0, 0))
+        kal_clock_set(shard->options.clock, kal_pg_time(reply->rows[0], 0, 0));
+    kal_outbox_recover(shard->outbox, reply->rows[1], shard->recovered_ours);
+    const kal_pg_rows *rows = reply->rows[2];
+    size_t n = kal_pg_count(rows);
+    if (!n) {
+        part_done(shard, KAL_OK, NULL);
+        return;
+    }
+    kal_uuid *tenants = kal_alloc(n * sizeof *tenants);
+    for (size_t row = 0; row < n; row++)
+        tenants[row] = kal_pg_uuid(rows, row, 0);
+    kal_shard_load_tenants(shard, tenants, n, on_unfinished, shard);
+    kal_free(tenants);
+}
+
+void kal_shard_recover(kal_shard *shard, bool ours)
+{
+    if (shard->state != KAL_SHARD_RECOVERING)
+        return;
+    shard->recovered_ours = ours;
+    shard->recovering = 2;
+    shard->recovery_failed = false;
+    kal_shard_forget(shard);
+    kal_pg_copy(kal_thread_loop(shard->options.thread), &shard->pg_options, KAL_SQL_RECOVER_WAITS,
+                shard->options.index, on_wait, on_waits_end, shard);
+    kal_pg_call *call = kal_pg_call_new();
+    kal_pg_call_add(call, KAL_SQL_RECOVER_CLOCK, NULL);
+    for (int i = 0; i < 2; i++) {
+        kal_args *args = kal_args_new();
+        kal_args_add(args, kal_v_int(KAL_INT2, shard->options.index));
+        kal_pg_call_add(call, i ? KAL_SQL_RECOVER_TENANTS : KAL_SQL_LOAD_PENDING, args);
+    }
+    kal_pg_send(shard->pg, call, on_recovered, shard);
+}

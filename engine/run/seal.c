@@ -1,0 +1,164 @@
+#include "run/seal.h"
+
+#include "run/profile.h"
+
+#include <string.h>
+
+static kal_str text_of(kal_batch *batch, kal_buf *buf)
+{
+    kal_str kept = kal_batch_text(batch, (kal_str){buf->data ? buf->data : "", buf->len});
+    kal_buf_deinit(buf);
+    return kept;
+}
+
+/* {"n": nodes executed, "w": next wait, "j": {node id: join state}, "seen": [event ids]} */
+static kal_str state_text(kal_batch *batch, const kal_instance *instance)
+{
+    kal_buf out = {0};
+    kal_buf_printf(&out, "{\"n\":%u,\"w\":%u", instance->executed, instance->next_seq);
+    const char *before = ",\"j\":{";
+    uint32_t count = instance->joins ? kal_graph_count(instance->version->graph) : 0;
+    for (uint32_t n = 0; n < count; n++) {
+        if (instance->joins[n] == KAL_JOIN_EMPTY)
+            continue;
+        kal_buf_puts(&out, before);
+        kal_json_write_str(&out, kal_graph_at(instance->version->graph, n)->id);
+        kal_buf_printf(&out, ":%u", instance->joins[n]);
+        before = ",";
+    }
+    if (strcmp(before, ",") == 0)
+        kal_buf_putc(&out, '}');
+    for (size_t i = 0; i < instance->n_seen; i++) {
+        char id[KAL_UUID_TEXT + 1];
+        kal_uuid_format(instance->seen[i], id);
+        kal_buf_printf(&out, "%s\"%s\"", i ? "," : ",\"seen\":[", id);
+    }
+    kal_buf_puts(&out, instance->n_seen ? "]}" : "}");
+    return text_of(batch, &out);
+}
+
+static kal_str accumulated_text(kal_batch *batch, const kal_instance *instance)
+{
+    kal_buf out = {0};
+    if (instance->lua != KAL_LUA_NONE &&
+        kal_lua_context_accumulated(batch->lua, instance->lua, &out) == KAL_OK)
+        return text_of(batch, &out);
+    kal_buf_deinit(&out);
+    return instance->accumulated.n ? instance->accumulated : kal_str_of("{}");
+}
+
+static kal_value ended(const kal_instance *instance, bool exited)
+{
+    if (kal_status_is_live(instance->status) || exited != (instance->status == KAL_STATUS_EXITED))
+        return kal_v_null(KAL_TIMESTAMP);
+    return kal_v_time(instance->ended_ms);
+}
+
+static void seal_start(kal_batch *batch, const kal_instance *instance)
+{
+    const kal_customer *customer = instance->customer;
+    kal_value *row = kal_unit_row(customer->unit, KAL_TABLE_INSTANCE_START);
+    row[0] = kal_v_uuid(instance->id);
+    row[1] = kal_v_uuid(customer->tenant);
+    row[2] = kal_v_uuid(instance->version->flow->id);
+    row[3] = kal_v_int(KAL_INT4, instance->version->number);
+    row[4] = kal_v_uuid(customer->id);
+    row[5] = kal_v_str(KAL_TEXT, customer->external_id);
+    row[6] = kal_v_int(KAL_INT8, (int64_t)customer->key);
+    row[7] = kal_v_int(KAL_INT2, batch->shard);
+    row[8] = kal_v_text(kal_status_text(instance->status));
+    row[9] = kal_v_str(KAL_JSON, instance->context);
+    row[10] = kal_v_str(KAL_JSON, accumulated_text(batch, instance));
+    row[11] = kal_v_str(KAL_JSON, state_text(batch, instance));
+    row[12] = kal_v_time(instance->entered_ms);
+    row[13] = ended(instance, false);
+    row[14] = ended(instance, true);
+    row[15] = kal_v_str(KAL_TEXT, instance->exit_reason);
+}
+
+static void seal_move(kal_batch *batch, const kal_instance *instance)
+{
+    kal_value *row = kal_unit_row(instance->customer->unit, KAL_TABLE_INSTANCE_MOVE);
+    row[0] = kal_v_uuid(instance->id);
+    row[1] = kal_v_int(KAL_INT4, instance->row_version);
+    row[2] = kal_v_text(kal_status_text(instance->status));
+    row[3] = kal_v_str(KAL_JSON, accumulated_text(batch, instance));
+    row[4] = kal_v_str(KAL_JSON, state_text(batch, instance));
+    row[5] = ended(instance, false);
+    row[6] = ended(instance, true);
+    row[7] = kal_v_str(KAL_TEXT, instance->exit_reason);
+}
+
+/* What it waits for, for people: "a", or "a, b". */
+static kal_value event_types(kal_batch *batch, const kal_graph_node *node)
+{
+    if (!node->n_events)
+        return kal_v_null(KAL_TEXT);
+    kal_buf out = {0};
+    for (uint32_t e = 0; e < node->n_events; e++) {
+        kal_buf_puts(&out, e ? ", " : "");
+        kal_buf_add(&out, node->events[e].p, node->events[e].n);
+    }
+    return kal_v_str(KAL_TEXT, text_of(batch, &out));
+}
+
+static void seal_wait(kal_batch *batch, const kal_instance *instance, const kal_wait *wait)
+{
+    const kal_customer *customer = instance->customer;
+    if (wait->dropped) {
+        kal_value *row = kal_unit_row(customer->unit, KAL_TABLE_WAIT_DROP);
+        row[0] = kal_v_uuid(instance->id);
+        row[1] = kal_v_int(KAL_INT4, wait->seq);
+        return;
+    }
+    const kal_graph_node *node = kal_graph_at(instance->version->graph, wait->node);
+    kal_value *row = kal_unit_row(customer->unit, KAL_TABLE_WAIT_ADD);
+    row[0] = kal_v_uuid(instance->id);
+    row[1] = kal_v_int(KAL_INT4, wait->seq);
+    row[2] = kal_v_int(KAL_INT2, batch->shard);
+    row[3] = kal_v_uuid(customer->tenant);
+    row[4] = kal_v_int(KAL_INT8, (int64_t)customer->key);
+    row[5] = kal_v_uuid(instance->version->flow->id);
+    row[6] = kal_v_int(KAL_INT4, instance->version->number);
+    row[7] = kal_v_str(KAL_TEXT, node->id);
+    row[8] = wait->yielded ? kal_v_text("yield") : kal_v_str(KAL_TEXT, node->type);
+    row[9] = wait->yielded ? kal_v_null(KAL_TEXT) : event_types(batch, node);
+    if (wait->due_ms != KAL_NEVER)
+        row[10] = kal_v_time(wait->due_ms);
+    row[11] = kal_v_bool(wait->absolute);
+    row[12] = kal_v_time(wait->began_ms);
+    if (wait->state) {
+        kal_buf out = {0};
+        kal_json_write(&out, wait->state);
+        row[13] = kal_v_str(KAL_JSON, text_of(batch, &out));
+    }
+}
+
+static void seal_instance(kal_batch *batch, const kal_instance *instance)
+{
+    if (!instance->dirty)
+        return;
+    if (instance->row_version)
+        seal_move(batch, instance);
+    else
+        seal_start(batch, instance);
+    for (const kal_wait *wait = instance->waits; wait; wait = wait->next)
+        if (wait->added != wait->dropped)
+            seal_wait(batch, instance, wait);
+}
+
+void kal_seal(kal_batch *batch)
+{
+    for (kal_customer *customer = batch->customers; customer; customer = customer->next) {
+        kal_profile_seal(customer, batch);
+        for (const kal_instance *i = customer->instances; i; i = i->next)
+            seal_instance(batch, i);
+    }
+}
+
+int64_t kal_wait_due(const kal_flow *flow, const kal_wait *wait)
+{
+    if (wait->due_ms == KAL_NEVER || wait->absolute)
+        return wait->due_ms;
+    return wait->due_ms + flow->paused_ms;
+}

@@ -1,0 +1,463 @@
+#include "run/shard_state.h"
+
+#include "base/alloc.h"
+#include "base/log.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define MAX_BURSTS 200     /* works that may wake or start an instance, a turn */
+#define MAX_WORKS 4000     /* works of any kind, a turn */
+#define MAX_TIMER_SHARE 50 /* of a turn in which a caller waits */
+#define MAX_QUEUED 65536   /* callers' works that may wait */
+#define MAX_TIMERS_QUEUED 20000
+#define MIN_TICK_MS 1
+#define MAX_TICK_MS 60000
+
+static bool may_send(void *data, kal_uuid flow)
+{
+    kal_shard *shard = data;
+    const kal_flow *known = kal_flows_find(shard->flows, flow);
+    return !known || known->status != KAL_FLOW_PAUSED;
+}
+
+static bool may_act(void *data)
+{
+    kal_shard *shard = data;
+    return shard->options.may_act(shard->options.data);
+}
+
+static void on_state(void *data, bool up)
+{
+    kal_shard *shard = data;
+    atomic_store(&shard->figures.database, up);
+    if (!up)
+        return;
+    kal_journal_resume(shard->journal);
+    shard->wants_turn = true;
+}
+
+static void on_check(uv_check_t *check)
+{
+    kal_shard *shard = check->data;
+    if (shard->wants_turn)
+        kal_shard_pump(shard);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    kal_shard_pump(timer->data);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    kal_free(handle);
+}
+
+/* What a lease gives and its loss takes away. */
+void kal_shard_forget(kal_shard *shard)
+{
+    kal_flows_free(shard->flows);
+    kal_waits_free(shard->waits);
+    kal_outbox_free(shard->outbox);
+    kal_timers_deinit(&shard->timers);
+    kal_strmap_deinit(&shard->replaying);
+    memset(&shard->replaying, 0, sizeof shard->replaying);
+    shard->flows = kal_flows_new(shard->lua);
+    shard->waits = kal_waits_new();
+    kal_timers_init(&shard->timers);
+    kal_outbox_options options = {
+        .lua = shard->lua,
+        .ledger = shard->ledger,
+        .may_send = may_send,
+        .may_act = may_act,
+        .data = shard,
+    };
+    shard->outbox = kal_outbox_new(&options);
+}
+
+static void open_handles(kal_shard *shard)
+{
+    uv_loop_t *loop = kal_thread_loop(shard->options.thread);
+    shard->tick = kal_calloc(1, sizeof *shard->tick);
+    uv_timer_init(loop, shard->tick);
+    shard->tick->data = shard;
+    shard->check = kal_calloc(1, sizeof *shard->check);
+    uv_check_init(loop, shard->check);
+    shard->check->data = shard;
+    uv_check_start(shard->check, on_check);
+    shard->pg_options = (kal_pg_options){
+        .conninfo = shard->conninfo,
+        .on_state = on_state,
+        .data = shard,
+    };
+    shard->pg = kal_pg_new(loop, &shard->pg_options);
+    shard->journal = kal_journal_new(loop, shard->pg, shard->options.index, shard->options.clock);
+}
+
+kal_shard *kal_shard_new(const kal_shard_options *options, kal_buf *error)
+{
+    kal_ledger *ledger = kal_ledger_open(options->data_dir, error);
+    kal_lua *lua = ledger ? kal_lua_new(options->home, error) : NULL;
+    if (!lua) {
+        kal_ledger_close(ledger);
+        return NULL;
+    }
+    kal_shard *shard = kal_calloc(1, sizeof *shard);
+    shard->options = *options;
+    shard->conninfo = kal_strdup(options->conninfo);
+    shard->lua = lua;
+    shard->ledger = ledger;
+    shard->queue = kal_queue_new();
+    kal_shard_forget(shard);
+    open_handles(shard);
+    return shard;
+}
+
+void kal_shard_free(kal_shard *shard)
+{
+    if (!shard)
+        return;
+    kal_pg_free(shard->pg);
+    kal_journal_free(shard->journal);
+    uv_close((uv_handle_t *)shard->tick, on_closed);
+    uv_close((uv_handle_t *)shard->check, on_closed);
+    kal_queue_free(shard->queue);
+    kal_outbox_free(shard->outbox);
+    kal_timers_deinit(&shard->timers);
+    kal_strmap_deinit(&shard->replaying);
+    kal_flows_free(shard->flows);
+    kal_waits_free(shard->waits);
+    kal_ledger_close(shard->ledger);
+    kal_lua_free(shard->lua);
+    kal_free(shard->conninfo);
+    kal_free(shard);
+}
+
+bool kal_shard_is_ready(const kal_shard *shard)
+{
+    return shard->state == KAL_SHARD_READY;
+}
+
+/* ---- works in and out ---- */
+
+void kal_shard_answer(kal_shard *shard, kal_work *list, kal_err err)
+{
+    kal_work *back = NULL;
+    kal_work **last = &back;
+    for (kal_work *work = list, *next; work; work = next) {
+        next = work->next;
+        work->next = NULL;
+        if (!work->done) {
+            kal_work_free(work); /* the shard's own */
+            continue;
+        }
+        if (err)
+            work->err = err;
+        *last = work;
+        last = &work->next;
+    }
+    if (back)
+        shard->options.give_back(shard->options.data, back);
+}
+
+void kal_shard_submit(kal_shard *shard, kal_work *list)
+{
+    bool open = shard->state == KAL_SHARD_READY && kal_pg_is_up(shard->pg);
+    for (kal_work *work = list, *next; work; work = next) {
+        next = work->next;
+        work->next = NULL;
+        if (!open || kal_queue_count(shard->queue, KAL_CLASS_EVENT) >= MAX_QUEUED)
+            kal_shard_answer(shard, work, KAL_ERR_UNAVAILABLE);
+        else
+            kal_queue_push(shard->queue, KAL_CLASS_EVENT, work);
+    }
+    shard->wants_turn = true;
+}
+
+static void drain_class(kal_shard *shard, kal_class class)
+{
+    for (kal_work *work; (work = kal_queue_pop(shard->queue, class));)
+        kal_shard_answer(shard, work, KAL_ERR_UNAVAILABLE);
+}
+
+void kal_shard_lose(kal_shard *shard)
+{
+    shard->state = KAL_SHARD_OFF;
+    if (shard->in_turn)
+        return; /* the turn's end comes back here */
+    for (int c = 0; c < KAL_CLASS_COUNT; c++)
+        drain_class(shard, (kal_class)c);
+    kal_shard_answer(shard, shard->again, KAL_ERR_UNAVAILABLE);
+    shard->again = NULL;
+    kal_shard_forget(shard);
+    shard->options.on_lost(shard->options.data, shard->options.index);
+}
+
+/* ---- a turn's beginning ---- */
+
+static void fire_timers(kal_shard *shard, int64_t now_ms)
+{
+    kal_timer timer;
+    while (kal_queue_count(shard->queue, KAL_CLASS_TIMER) < MAX_TIMERS_QUEUED &&
+           kal_timers_pop(&shard->timers, now_ms, &timer)) {
+        const kal_wait_entry *entry =
+            kal_waits_find(shard->waits, timer.customer, timer.instance, timer.seq);
+        if (!entry)
+            continue; /* an event was first */
+        kal_work *work = kal_work_new(KAL_WORK_TIMER);
+        work->tenant = kal_flows_at(shard->flows, entry->place)->version->flow->tenant->id;
+        work->customer_key = timer.customer;
+        work->instance_id = timer.instance;
+        work->seq = timer.seq;
+        work->due_ms = timer.due_ms;
+        kal_queue_push(shard->queue, KAL_CLASS_TIMER, work);
+    }
+}
+
+/* An upper bound, before the load has looked closer: does this work walk? */
+static bool may_burst(const kal_shard *shard, const kal_work *work)
+{
+    if (work->kind == KAL_WORK_CUSTOMER)
+        return false;
+    if (work->kind != KAL_WORK_EVENT)
+        return true;
+    const kal_tenant *tenant = kal_flows_tenant(shard->flows, work->tenant);
+    return kal_waits_next(shard->waits, work->customer_key, NULL) ||
+           kal_strmap_get(&tenant->entries, kal_str_of(work->event_type));
+}
+
+static bool expired(kal_shard *shard, kal_work *work, uint64_t now_ns)
+{
+    if (!work->done || !work->deadline_ns || work->deadline_ns > now_ns)
+        return false;
+    kal_shard_answer(shard, work, KAL_ERR_UNAVAILABLE);
+    return true;
+}
+
+static void take_class(kal_shard *shard, kal_batch *batch, kal_class class, size_t max_bursts)
+{
+    uint64_t now_ns = kal_clock_mono_ns();
+    kal_work *work;
+    while (batch->bursts < max_bursts && batch->works < MAX_WORKS &&
+           (work = kal_queue_pop(shard->queue, class))) {
+        if (expired(shard, work, now_ns))
+            continue;
+        batch->bursts += may_burst(shard, work);
+        if (!kal_batch_add(batch, work)) {
+            work->next = shard->again;
+            shard->again = work;
+        }
+    }
+}
+
+static void take(kal_shard *shard, kal_batch *batch)
+{
+    if (shard->again) {
+        kal_work *work = shard->again;
+        shard->again = work->next;
+        (void)kal_batch_add(batch, work); /* it is the first */
+        return;
+    }
+    take_class(shard, batch, KAL_CLASS_EVENT, MAX_BURSTS);
+    if (shard->state != KAL_SHARD_READY)
+        return;
+    /* Patient work fills what is left, and always gets a share; but a caller's turn stays short. */
+    size_t bursts = batch->bursts;
+    size_t most = bursts ? bursts + MAX_TIMER_SHARE : MAX_BURSTS;
+    take_class(shard, batch, KAL_CLASS_TIMER, most);
+    take_class(shard, batch, KAL_CLASS_BULK, batch->bursts > bursts ? batch->bursts + 1 : most);
+}
+
+static bool has_work(const kal_shard *shard)
+{
+    if (shard->again || kal_outbox_wants_flush(shard->outbox))
+        return true;
+    for (int c = 0; c < KAL_CLASS_COUNT; c++)
+        if (kal_queue_count(shard->queue, (kal_class)c))
+            return true;
+    return false;
+}
+
+static void publish_figures(kal_shard *shard)
+{
+    kal_figures *f = &shard->figures;
+    size_t queued = 0;
+    for (int c = 0; c < KAL_CLASS_COUNT; c++)
+        queued += kal_queue_count(shard->queue, (kal_class)c);
+    atomic_store_explicit(&f->waiting, kal_waits_count(shard->waits), memory_order_relaxed);
+    atomic_store_explicit(&f->timers, shard->timers.heap.len, memory_order_relaxed);
+    atomic_store_explicit(&f->queued, queued, memory_order_relaxed);
+    atomic_store_explicit(&f->ready, shard->state == KAL_SHARD_READY, memory_order_relaxed);
+}
+
+static void tell_quiet(kal_shard *shard, int64_t next_ms)
+{
+    void (*quiet)(void *, int64_t) = shard->quiet;
+    shard->quiet = NULL;
+    if (quiet)
+        quiet(shard->quiet_data, next_ms);
+}
+
+/* Nothing to do now: sleeps until the next timer, and tells those who wait for quiet. */
+static void rest(kal_shard *shard, int64_t now_ms)
+{
+    if (shard->drained) {
+        void (*drained)(void *) = shard->drained;
+        shard->drained = NULL;
+        drained(shard->drained_data);
+        return;
+    }
+    if (kal_shard_refill(shard, shard->quiet ? shard->quiet_until_ms : now_ms))
+        return; /* it comes back here */
+    if (shard->quiet) {
+        int64_t next = kal_timers_next(&shard->timers);
+        tell_quiet(shard, next <= shard->quiet_until_ms ? next : KAL_NEVER);
+        return;
+    }
+    if (kal_clock_is_virtual(shard->options.clock))
+        return;
+    int64_t sleep = kal_timers_next(&shard->timers) == KAL_NEVER
+                        ? MAX_TICK_MS
+                        : kal_timers_next(&shard->timers) - now_ms;
+    if (sleep > MAX_TICK_MS)
+        sleep = MAX_TICK_MS;
+    uv_timer_start(shard->tick, on_tick, (uint64_t)(sleep < MIN_TICK_MS ? MIN_TICK_MS : sleep), 0);
+}
+
+static void try_turn(kal_shard *shard)
+{
+    bool runs = shard->state == KAL_SHARD_READY || shard->state == KAL_SHARD_DRAINING;
+    publish_figures(shard);
+    if (!runs || !kal_pg_is_up(shard->pg)) {
+        tell_quiet(shard, KAL_NEVER);
+        return;
+    }
+    int64_t now_ms = kal_clock_now(shard->options.clock);
+    if (shard->state == KAL_SHARD_READY)
+        fire_timers(shard, now_ms);
+    bool busy = shard->state == KAL_SHARD_READY
+                    ? has_work(shard)
+                    : kal_queue_count(shard->queue, KAL_CLASS_EVENT) || shard->again ||
+                          kal_outbox_wants_flush(shard->outbox);
+    if (!busy) {
+        rest(shard, now_ms);
+        return;
+    }
+    kal_batch *batch = kal_batch_new(shard->lua, shard->flows, shard->waits, shard->options.index,
+                                     now_ms);
+    take(shard, batch);
+    kal_turn_begin(shard, batch);
+}
+
+void kal_shard_pump(kal_shard *shard)
+{
+    shard->wants_turn = true;
+    if (shard->pumping)
+        return;
+    shard->pumping = true;
+    while (shard->wants_turn && !shard->in_turn) {
+        shard->wants_turn = false;
+        try_turn(shard);
+    }
+    shard->pumping = false;
+}
+
+/* ---- the lease's ways ---- */
+
+void kal_shard_take_over(kal_shard *shard, int64_t epoch, int64_t seq, bool ours)
+{
+    shard->epoch = epoch;
+    shard->state = KAL_SHARD_RECOVERING;
+    kal_journal_open(shard->journal, epoch, seq);
+    kal_shard_recover(shard, ours);
+}
+
+void kal_shard_when_quiet(kal_shard *shard, int64_t until_ms,
+                          void (*quiet)(void *data, int64_t next_due_ms), void *data)
+{
+    shard->quiet = quiet;
+    shard->quiet_data = data;
+    shard->quiet_until_ms = until_ms;
+    kal_shard_pump(shard);
+}
+
+static void on_released(void *data, const kal_pg_reply *reply)
+{
+    kal_shard *shard = data;
+    if (reply->err)
+        kal_log(KAL_LOG_WARN, "lease_not_released", "error", reply->message, NULL);
+    shard->state = KAL_SHARD_OFF;
+    void (*drained)(void *) = shard->drained;
+    shard->drained = NULL;
+    drained(shard->drained_data);
+}
+
+static void release(void *data)
+{
+    kal_shard *shard = data;
+    kal_pg_call *call = kal_pg_call_new();
+    kal_args *args = kal_args_new();
+    kal_args_add(args, kal_v_int(KAL_INT2, shard->options.index));
+    kal_args_add(args, kal_v_uuid(shard->options.node));
+    kal_args_add(args, kal_v_int(KAL_INT8, shard->epoch));
+    kal_pg_call_add(call, KAL_SQL_LEASE_RELEASE, args);
+    kal_pg_send(shard->pg, call, on_released, shard);
+}
+
+/* Draining has two waits: for the works, then for the lease's release. */
+typedef struct kal_drain {
+    kal_shard *shard;
+    void (*drained)(void *data);
+    void *data;
+} kal_drain;
+
+static void on_works_done(void *data)
+{
+    kal_drain *drain = data;
+    kal_shard *shard = drain->shard;
+    shard->drained = drain->drained;
+    shard->drained_data = drain->data;
+    kal_free(drain);
+    release(shard);
+}
+
+void kal_shard_drain(kal_shard *shard, void (*drained)(void *data), void *data)
+{
+    if (shard->state == KAL_SHARD_OFF || !kal_pg_is_up(shard->pg)) {
+        shard->state = KAL_SHARD_OFF;
+        drained(data);
+        return;
+    }
+    kal_drain *drain = kal_alloc(sizeof *drain);
+    *drain = (kal_drain){shard, drained, data};
+    shard->state = KAL_SHARD_DRAINING;
+    shard->drained = on_works_done;
+    shard->drained_data = drain;
+    kal_shard_pump(shard);
+}
+
+void kal_shard_add_status(kal_shard *shard, kal_engine_status *status)
+{
+    kal_figures *f = &shard->figures;
+#define ADD(field) status->field += atomic_load_explicit(&f->field, memory_order_relaxed)
+    ADD(waiting);
+    ADD(timers);
+    ADD(queued);
+    ADD(events);
+    ADD(starts);
+    ADD(completions);
+    ADD(failures);
+    ADD(exits);
+    ADD(nodes);
+    ADD(flushes);
+    ADD(flushed_rows);
+    ADD(flush_failures);
+    ADD(deliveries_sent);
+    ADD(recoveries);
+    ADD(flush_ns);
+    ADD(lua_bytes);
+#undef ADD
+    status->owned += (int)atomic_load_explicit(&f->ready, memory_order_relaxed);
+    status->database = status->database && atomic_load(&f->database);
+}

@@ -1,0 +1,99 @@
+/* The inside of a shard, shared by shard.c (queue and turns' beginning), turn.c (a turn) and
+ * recover.c (takeover, flow changes, timers from the database). */
+#ifndef KAL_RUN_SHARD_STATE_H
+#define KAL_RUN_SHARD_STATE_H
+
+#include "base/map.h"
+#include "effect/outbox.h"
+#include "run/batch.h"
+#include "run/flows.h"
+#include "run/load.h"
+#include "run/queue.h"
+#include "run/shard.h"
+#include "run/timers.h"
+#include "run/waits.h"
+#include "store/journal.h"
+
+#include <stdatomic.h>
+
+typedef enum kal_shard_state {
+    KAL_SHARD_OFF,        /* no lease */
+    KAL_SHARD_RECOVERING, /* the lease is ours, its waits are loading */
+    KAL_SHARD_READY,
+    KAL_SHARD_DRAINING
+} kal_shard_state;
+
+/* A flow change that waits for the turn under way, then is told to be taken in. */
+typedef struct kal_change {
+    struct kal_change *next;
+    kal_shard *shard;
+    kal_uuid tenant;
+    void (*done)(void *data);
+    void *data;
+    uint64_t after_turn;
+} kal_change;
+
+typedef struct kal_figures {
+    atomic_uint_fast64_t waiting, timers, queued, events, starts, completions, failures, exits,
+        nodes, flushes, flushed_rows, flush_failures, deliveries_sent, recoveries, flush_ns,
+        lua_bytes, database, ready;
+} kal_figures;
+
+struct kal_shard {
+    kal_shard_options options;
+    kal_shard_state state;
+    int64_t epoch;
+    uint64_t turn; /* counts turns */
+
+    kal_lua *lua;
+    kal_pg *pg;
+    kal_pg_options pg_options;
+    char *conninfo;
+    kal_journal *journal;
+    kal_ledger *ledger;
+    kal_outbox *outbox;
+    kal_flows *flows;
+    kal_waits *waits;
+    kal_timers timers;
+    kal_queue *queue;
+    kal_strmap replaying; /* held events whose replay is queued */
+
+    uv_timer_t *tick; /* the next timer's due time, or a retry */
+    uv_check_t *check;
+    bool wants_turn, pumping, in_turn;
+    kal_batch *batch;
+    kal_load *load;
+    kal_work *again; /* works whose load the server refused: one by one */
+    uint64_t flush_began_ns;
+    int recovering; /* parts of the recovery that are under way */
+    bool recovered_ours, recovery_failed;
+
+    kal_change *changes;
+    void (*quiet)(void *data, int64_t next_due_ms);
+    void *quiet_data;
+    int64_t quiet_until_ms;
+    void (*drained)(void *data);
+    void *drained_data;
+    kal_figures figures;
+};
+
+/* shard.c */
+void kal_shard_answer(kal_shard *shard, kal_work *list, kal_err err);
+void kal_shard_pump(kal_shard *shard);
+/* Empties what a lease gives and its loss takes away. */
+void kal_shard_forget(kal_shard *shard);
+/* turn.c */
+void kal_turn_begin(kal_shard *shard, kal_batch *batch);
+/* recover.c */
+void kal_shard_recover(kal_shard *shard, bool ours);
+/* Sees that timers are in memory some way ahead of until_ms; true when a query is under way, after
+ * which the shard is pumped. */
+bool kal_shard_refill(kal_shard *shard, int64_t until_ms);
+/* Loads tenants' flows, and queues what their state asks for: replays of held events of flows that
+ * run again, exits from archived ones. */
+void kal_shard_load_tenants(kal_shard *shard, const kal_uuid *tenants, size_t n,
+                            void (*done)(void *data, kal_err err), void *data);
+/* Tells flow changes that waited for this turn's end. */
+void kal_shard_turn_ended(kal_shard *shard);
+
+#endif

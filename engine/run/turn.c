@@ -1,0 +1,300 @@
+/* A turn: plan, load what is missing, walk, flush, and after the commit let memory follow. */
+#include "run/shard_state.h"
+
+#include "base/alloc.h"
+#include "base/crash.h"
+#include "base/log.h"
+#include "run/handle.h"
+#include "run/seal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void plan(kal_shard *shard);
+
+static void end_turn(kal_shard *shard)
+{
+    kal_load_free(shard->load);
+    shard->load = NULL;
+    kal_batch_free(shard->batch);
+    shard->batch = NULL;
+    shard->in_turn = false;
+    shard->turn++;
+    if (shard->state == KAL_SHARD_OFF) {
+        kal_shard_lose(shard);
+        return;
+    }
+    kal_shard_turn_ended(shard);
+    kal_shard_pump(shard);
+}
+
+static void count(kal_shard *shard, const kal_batch *batch)
+{
+    kal_figures *f = &shard->figures;
+#define ADD(field, n) atomic_fetch_add_explicit(&f->field, n, memory_order_relaxed)
+    ADD(events, batch->counts.events);
+    ADD(starts, batch->counts.starts);
+    ADD(completions, batch->counts.completions);
+    ADD(failures, batch->counts.failures);
+    ADD(exits, batch->counts.exits);
+    ADD(nodes, batch->counts.nodes);
+    ADD(flushes, 1);
+    ADD(flushed_rows, kal_flush_rows(batch->flush));
+    ADD(flush_ns, kal_clock_mono_ns() - shard->flush_began_ns);
+#undef ADD
+    atomic_store_explicit(&f->lua_bytes, kal_lua_memory(shard->lua), memory_order_relaxed);
+}
+
+/* ---- after the commit ---- */
+
+static void follow_wait(kal_shard *shard, const kal_customer *customer,
+                        const kal_instance *instance, const kal_wait *wait)
+{
+    if (wait->added == wait->dropped)
+        return;
+    if (wait->dropped) {
+        kal_waits_drop(shard->waits, customer->key, instance->id, wait->seq);
+        return;
+    }
+    kal_str node = kal_graph_at(instance->version->graph, wait->node)->id;
+    uint32_t place = kal_flows_place(shard->flows, instance->version, node);
+    kal_waits_add(shard->waits, customer->key, instance->id, wait->seq, place);
+    if (wait->due_ms == KAL_NEVER)
+        return;
+    kal_timer timer = {wait->due_ms, customer->key, instance->id, wait->seq};
+    kal_timers_committed(&shard->timers, &timer);
+}
+
+static void follow(kal_shard *shard, const kal_customer *customer)
+{
+    for (const kal_instance *i = customer->instances; i; i = i->next)
+        for (const kal_wait *wait = i->waits; wait; wait = wait->next)
+            follow_wait(shard, customer, i, wait);
+}
+
+static void hand_over_deliveries(kal_shard *shard, const kal_batch *batch)
+{
+    for (const kal_sent *sent = batch->sent; sent; sent = sent->next)
+        if (kal_unit_err(sent->customer->unit) == KAL_OK)
+            kal_outbox_add(shard->outbox, sent->id, sent->flow->id, sent->provider, sent->json);
+}
+
+static void park(kal_flow *flow, const kal_timer *timer)
+{
+    flow->parked = kal_realloc(flow->parked, (flow->n_parked + 1) * sizeof *flow->parked);
+    flow->parked[flow->n_parked++] = *timer;
+}
+
+static void put_off(kal_shard *shard, const kal_batch *batch)
+{
+    for (const kal_putoff *p = batch->putoff; p; p = p->next) {
+        if (p->flow)
+            park(p->flow, &p->timer);
+        else
+            kal_timers_put(&shard->timers, &p->timer);
+    }
+}
+
+/* The server refused what this customer's works would write. Callers learn it; an instance whose own
+ * burst it was fails, so that it does not come back for ever. */
+static void refuse(kal_shard *shard, kal_customer *customer)
+{
+    kal_err err = kal_unit_err(customer->unit);
+    kal_log(KAL_LOG_ERROR, "flush_refused", "error", kal_unit_message(customer->unit), NULL);
+    atomic_fetch_add_explicit(&shard->figures.flush_failures, 1, memory_order_relaxed);
+    for (kal_work *work = customer->works; work; work = work->next) {
+        work->err = err == KAL_ERR_INTERNAL ? KAL_ERR_FLOW_NOT_ACTIVE : KAL_ERR_VALIDATION_FAILED;
+        work->routed = work->started = work->held = 0;
+        kal_buf_clear(&work->answer);
+        if (work->kind != KAL_WORK_TIMER && work->kind != KAL_WORK_REPLAY)
+            continue;
+        kal_work *fail = kal_work_new(KAL_WORK_FAIL);
+        fail->tenant = work->tenant;
+        fail->customer_key = work->customer_key;
+        fail->instance_id = work->instance_id;
+        fail->reason = kal_strdup("the database refused what the burst wrote");
+        kal_queue_push(shard->queue, KAL_CLASS_BULK, fail);
+    }
+}
+
+static void forget_replay(kal_shard *shard, const kal_work *works)
+{
+    for (const kal_work *work = works; work; work = work->next) {
+        kal_str id = {(const char *)work->held_id.b, sizeof work->held_id.b};
+        if (work->kind == KAL_WORK_REPLAY)
+            kal_strmap_del(&shard->replaying, id);
+    }
+}
+
+static void answer_customers(kal_shard *shard, kal_batch *batch, kal_err err)
+{
+    kal_work *all = NULL;
+    kal_work **last = &all;
+    for (kal_customer *c = batch->customers; c; c = c->next) {
+        forget_replay(shard, c->works);
+        *last = c->works;
+        if (c->works)
+            last = c->works_last;
+        c->works = NULL;
+    }
+    kal_shard_answer(shard, all, err);
+}
+
+static void on_flushed(void *data, kal_err err)
+{
+    kal_shard *shard = data;
+    kal_batch *batch = shard->batch;
+    if (err) {
+        char index[16];
+        snprintf(index, sizeof index, "%d", shard->options.index);
+        kal_log(KAL_LOG_WARN, "shard_fenced", "shard", index, NULL);
+        shard->state = KAL_SHARD_OFF;
+        answer_customers(shard, batch, KAL_ERR_UNAVAILABLE);
+        end_turn(shard);
+        return;
+    }
+    kal_crash_point("after_commit");
+    count(shard, batch);
+    for (kal_customer *c = batch->customers; c; c = c->next) {
+        if (kal_unit_err(c->unit) == KAL_OK)
+            follow(shard, c);
+        else
+            refuse(shard, c);
+    }
+    put_off(shard, batch);
+    size_t sent = kal_outbox_committed(shard->outbox, kal_clock_now(shard->options.clock));
+    atomic_fetch_add_explicit(&shard->figures.deliveries_sent, sent, memory_order_relaxed);
+    hand_over_deliveries(shard, batch);
+    answer_customers(shard, batch, KAL_OK);
+    end_turn(shard);
+}
+
+static void walk(kal_shard *shard)
+{
+    kal_batch *batch = shard->batch;
+    kal_handle_all(batch);
+    kal_seal(batch);
+    kal_outbox_fill(shard->outbox, batch->flush, batch->now_ms);
+    shard->flush_began_ns = kal_clock_mono_ns();
+    if (!kal_flush_rows(batch->flush)) {
+        on_flushed(shard, KAL_OK);
+        return;
+    }
+    kal_crash_point("before_commit");
+    kal_journal_flush(shard->journal, batch->flush, on_flushed, shard);
+    kal_crash_point("flush_sent");
+}
+
+/* ---- before it ---- */
+
+/* The database is away: callers are told at once, timers come up again later. */
+static void give_up(kal_shard *shard)
+{
+    kal_batch *batch = shard->batch;
+    for (kal_customer *c = batch->customers; c; c = c->next) {
+        for (kal_work *work = c->works, *next; work; work = next) {
+            next = work->next;
+            work->next = NULL;
+            if (work->done)
+                kal_shard_answer(shard, work, KAL_ERR_UNAVAILABLE);
+            else
+                kal_queue_push(shard->queue,
+                               work->kind == KAL_WORK_TIMER ? KAL_CLASS_TIMER : KAL_CLASS_BULK, work);
+        }
+        c->works = NULL;
+    }
+    end_turn(shard);
+}
+
+/* The server refused a value of the load: each work is loaded by itself, so that only the guilty one
+ * fails. */
+static void isolate(kal_shard *shard, const kal_pg_reply *reply)
+{
+    kal_batch *batch = shard->batch;
+    kal_log(KAL_LOG_ERROR, "load_refused", "error", reply->message, NULL);
+    if (batch->works == 1) {
+        answer_customers(shard, batch, KAL_ERR_VALIDATION_FAILED);
+        end_turn(shard);
+        return;
+    }
+    kal_work **last = &shard->again;
+    while (*last)
+        last = &(*last)->next;
+    for (kal_customer *c = batch->customers; c; c = c->next) {
+        *last = c->works;
+        if (c->works)
+            last = c->works_last;
+        c->works = NULL;
+    }
+    end_turn(shard);
+}
+
+static bool failed(kal_shard *shard, const kal_pg_reply *reply)
+{
+    if (reply->err == KAL_ERR_UNAVAILABLE)
+        give_up(shard);
+    else if (reply->err)
+        isolate(shard, reply);
+    return reply->err != KAL_OK;
+}
+
+static void on_loaded(void *data, const kal_pg_reply *reply)
+{
+    kal_shard *shard = data;
+    if (failed(shard, reply))
+        return;
+    kal_load_take(shard->load, reply);
+    walk(shard);
+}
+
+static void on_tenants(void *data, kal_err err)
+{
+    kal_shard *shard = data;
+    if (err)
+        give_up(shard);
+    else
+        plan(shard);
+}
+
+static void on_versions(void *data, const kal_pg_reply *reply)
+{
+    kal_shard *shard = data;
+    size_t n;
+    if (failed(shard, reply))
+        return;
+    kal_version *const *versions = kal_load_versions(shard->load, &n);
+    kal_flows_take_versions(shard->flows, versions, n, reply->rows[0]);
+    plan(shard);
+}
+
+static void plan(kal_shard *shard)
+{
+    size_t n_tenants;
+    size_t n_versions;
+    kal_load_free(shard->load);
+    shard->load = kal_load_new(shard->batch);
+    const kal_uuid *tenants = kal_load_tenants(shard->load, &n_tenants);
+    kal_version *const *versions = kal_load_versions(shard->load, &n_versions);
+    if (n_tenants) {
+        kal_shard_load_tenants(shard, tenants, n_tenants, on_tenants, shard);
+        return;
+    }
+    if (n_versions) {
+        kal_pg_call *call = kal_pg_call_new();
+        kal_flows_query_versions(call, versions, n_versions);
+        kal_pg_send(shard->pg, call, on_versions, shard);
+        return;
+    }
+    kal_pg_call *call = kal_load_call(shard->load);
+    if (call)
+        kal_pg_send(shard->pg, call, on_loaded, shard);
+    else
+        walk(shard);
+}
+
+void kal_turn_begin(kal_shard *shard, kal_batch *batch)
+{
+    shard->batch = batch;
+    shard->in_turn = true;
+    plan(shard);
+}

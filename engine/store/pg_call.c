@@ -1,0 +1,114 @@
+#include "store/pg_call.h"
+
+#include "base/alloc.h"
+#include "store/pg_link.h"
+
+#include <string.h>
+
+kal_pg_call *kal_pg_call_new(void)
+{
+    return kal_calloc(1, sizeof(kal_pg_call));
+}
+
+void kal_pg_call_free(kal_pg_call *call)
+{
+    if (!call)
+        return;
+    for (size_t i = 0; i < call->n; i++) {
+        kal_args_free(call->items[i].args);
+        PQclear((PGresult *)call->rows[i]);
+    }
+    PQclear(call->error);
+    kal_free(call->items);
+    kal_free(call->rows);
+    kal_free(call);
+}
+
+void kal_pg_call_add(kal_pg_call *call, kal_sql sql, kal_args *args)
+{
+    if (call->n == call->cap) {
+        call->cap = call->cap ? call->cap * 2 : 4;
+        call->items = kal_realloc(call->items, call->cap * sizeof *call->items);
+        call->rows = kal_realloc(call->rows, call->cap * sizeof *call->rows);
+    }
+    call->items[call->n] = (kal_pg_item){.sql = sql, .args = args};
+    call->rows[call->n] = NULL;
+    call->n++;
+}
+
+void kal_pg_push(kal_pg_queue *queue, kal_pg_call *call)
+{
+    call->next = NULL;
+    if (queue->last)
+        queue->last->next = call;
+    else
+        queue->first = call;
+    queue->last = call;
+}
+
+kal_pg_call *kal_pg_pop(kal_pg_queue *queue)
+{
+    kal_pg_call *call = queue->first;
+    if (!call)
+        return NULL;
+    queue->first = call->next;
+    if (!queue->first)
+        queue->last = NULL;
+    return call;
+}
+
+void kal_pg_move(kal_pg_queue *to, kal_pg_queue *from)
+{
+    if (!from->first)
+        return;
+    if (to->last)
+        to->last->next = from->first;
+    else
+        to->first = from->first;
+    to->last = from->last;
+    *from = (kal_pg_queue){0};
+}
+
+void kal_pg_call_fail(kal_pg_call *call, PGresult *error)
+{
+    if (call->error) {
+        PQclear(error);
+        return;
+    }
+    call->error = error;
+    call->failed = call->at < call->n ? call->at : call->n - 1;
+}
+
+/* The server's error, in the reply's terms. */
+static void tell_error(const PGresult *error, kal_pg_reply *reply)
+{
+    const char *sqlstate = PQresultErrorField(error, PG_DIAG_SQLSTATE);
+    const char *message = PQresultErrorField(error, PG_DIAG_MESSAGE_PRIMARY);
+    if (sqlstate)
+        memcpy(reply->sqlstate, sqlstate, strnlen(sqlstate, sizeof reply->sqlstate - 1));
+    reply->message = message ? message : PQresultErrorMessage(error);
+}
+
+void kal_pg_call_answer(kal_pg_call *call)
+{
+    kal_pg_reply reply = {.message = "", .count = call->n, .rows = call->rows};
+    if (call->error) {
+        tell_error(call->error, &reply);
+        reply.err = kal_pg_sqlstate_err(reply.sqlstate);
+        reply.failed = call->failed;
+        reply.count = call->failed;
+    }
+    call->cb(call->data, &reply);
+    kal_pg_call_free(call);
+}
+
+void kal_pg_call_lose(kal_pg_call *call, bool unknown, const char *message)
+{
+    kal_pg_reply reply = {.err = KAL_ERR_UNAVAILABLE, .unknown = unknown, .message = message};
+    if (call->error) {
+        tell_error(call->error, &reply);
+        reply.failed = call->failed;
+    }
+    call->cb(call->data, &reply);
+    kal_pg_call_free(call);
+}

@@ -1,0 +1,7 @@
+-- A flow and its highest draft version, to be checked and published: $1 id.
+SELECT f.status, f.active_version, v.number, v.graph
+FROM flow f LEFT JOIN LATERAL (
+    SELECT number, graph FROM flow_version
+    WHERE flow_id = f.id AND status = 'draft' ORDER BY number DESC LIMIT 1
+) v ON true
+WHERE f.id = $1::uuid;

@@ -1,0 +1,10 @@
+-- The tenant's flows, newest first: $1 id to begin below, $2 rows, $3 status.
+SELECT row_to_json(f), f.id::text FROM (
+    SELECT id, name, description, status, active_version,
+        entry_config, exit_criteria, frequency_cap,
+        to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS created_at,
+        to_char(updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS updated_at
+    FROM flow
+    WHERE ($1::uuid IS NULL OR id < $1::uuid) AND ($3::text IS NULL OR status = $3::text)
+    ORDER BY id DESC LIMIT $2::int4
+) f;

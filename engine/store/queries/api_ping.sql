@@ -1,0 +1,2 @@
+-- Whether the database answers, and its version.
+SELECT current_setting('server_version');

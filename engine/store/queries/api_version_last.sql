@@ -1,0 +1,8 @@
+-- A flow's version with the highest number: $1 flow.
+SELECT row_to_json(v) FROM (
+    SELECT number, flow_id, graph, status, changelog, node_mapping, migration_strategy,
+        migration_config, node_types, published_by,
+        to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS created_at,
+        to_char(published_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS published_at
+    FROM flow_version WHERE flow_id = $1::uuid ORDER BY number DESC LIMIT 1
+) v;

@@ -1,0 +1,10 @@
+-- A flow's versions by number: $1 flow, $2 number to begin above, $3 rows.
+SELECT row_to_json(v), v.number::text FROM (
+    SELECT number, flow_id, graph, status, changelog, node_mapping, migration_strategy,
+        migration_config, node_types, published_by,
+        to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS created_at,
+        to_char(published_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS published_at
+    FROM flow_version
+    WHERE flow_id = $1::uuid AND ($2::int4 IS NULL OR number > $2::int4)
+    ORDER BY flow_version.number LIMIT $3::int4
+) v;

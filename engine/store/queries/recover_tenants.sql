@@ -1,0 +1,7 @@
+-- Tenants with unfinished business on a shard: held events, live instances of archived flows.
+SELECT DISTINCT tenant_id FROM held_event WHERE shard = $1::int2
+UNION
+SELECT DISTINCT f.tenant_id
+FROM flow f
+JOIN instance i ON i.flow_id = f.id AND i.status IN ('running', 'waiting', 'paused')
+WHERE f.status = 'archived' AND i.shard = $1::int2

@@ -1,0 +1,13 @@
+/* The Lua files of a home: where `require` finds kal.*, and the node types and plugins.
+ * Thread: the state's owner. Blocks: reads files. */
+#ifndef KAL_LUA_HOST_FILES_H
+#define KAL_LUA_HOST_FILES_H
+
+#include "lua/host/state.h"
+
+/* Makes `require` look for Lua modules in home/lua alone. May raise. */
+void kal_files_install(kal_lua *lua);
+/* Loads nodes/ and plugins/ into kal.registry; false with a sentence in lua->reason. */
+bool kal_files_load(kal_lua *lua);
+
+#endif

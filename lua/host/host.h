@@ -1,0 +1,106 @@
+/* The trusted Lua state of a shard: node types and plugins loaded from disk, JSON values crossing
+ * in and out, node functions called through one pcall.
+ * Invariant: no Lua error leaves this module as anything but a value; the JIT is on and the
+ * allocator never refuses.
+ * Thread: the state's owner. Blocks: reads files in kal_lua_new only. */
+#ifndef KAL_LUA_HOST_H
+#define KAL_LUA_HOST_H
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/str.h"
+
+#include <stdint.h>
+
+typedef struct kal_lua kal_lua;
+typedef struct kal_lua_node kal_lua_node; /* a node of a version: its type's functions and its config */
+typedef int kal_lua_ref;                  /* a Lua value kept alive; KAL_LUA_NONE is none */
+
+#define KAL_LUA_NONE 0
+
+/* A state with kal.* from home/lua, node types from home/nodes and home/plugins. NULL with one
+ * clear line in error when a file does not load or the registry's invariants fail. */
+kal_lua *kal_lua_new(const char *home, kal_buf *error);
+void kal_lua_free(kal_lua *lua);
+/* Bytes in use by the state. */
+size_t kal_lua_memory(const kal_lua *lua);
+
+/* All node types as a JSON array, sorted by type: {type, category, version, summary, config (its
+ * schema), branches, origin "builtin"|"plugin", hash}. The caller decrefs. */
+json_t *kal_lua_types(kal_lua *lua);
+
+/* What a type says about one node with this config (NULL counts as {}): NULL when the type is
+ * unknown, else an object, which the caller decrefs:
+ *   category   "trigger" | "condition" | "wait" | "action" | "end"
+ *   version    text
+ *   problems   ["/duration: is invalid", …], empty when the config is right
+ *   branches   the branch keys that need an edge; absent for a type that does not branch
+ *   events     event types that resume it; absent when none
+ *   filter     the filter on those events; absent when none
+ *   lookback   milliseconds, absent when 0
+ *   needs      {"customer": true}: what must be loaded before it executes; absent when nothing
+ *   join       "all" | "any" for a join */
+json_t *kal_lua_describe(kal_lua *lua, kal_str type, const json_t *config);
+
+/* A node ready to run. The type must be known. Free before the state. */
+kal_lua_node *kal_lua_node_new(kal_lua *lua, kal_str id, kal_str type, const json_t *config);
+void kal_lua_node_free(kal_lua *lua, kal_lua_node *node);
+
+/* An instance's context as nodes see it: the members of `context` (a JSON object's text) with
+ * `accumulated` (likewise; empty text: {}) beside them. Unref when the burst is over. */
+KAL_MUST_USE kal_err kal_lua_context_new(kal_lua *lua, kal_str context, kal_str accumulated, kal_lua_ref *out);
+/* Sets a top-level member (`_customer`, `preferences`, …). */
+void kal_lua_context_set(kal_lua *lua, kal_lua_ref context, const char *key, const json_t *value);
+/* Whether the context has this top-level member. */
+bool kal_lua_context_has(kal_lua *lua, kal_lua_ref context, const char *key);
+/* Appends the JSON text of `accumulated`. */
+KAL_MUST_USE kal_err kal_lua_context_accumulated(kal_lua *lua, kal_lua_ref context, kal_buf *out);
+void kal_lua_unref(kal_lua *lua, kal_lua_ref ref);
+
+typedef struct kal_lua_call {
+    const kal_lua_node *node;
+    kal_lua_ref context;
+    int64_t now_ms;      /* journey time of the burst */
+    const char *trigger; /* NULL: execute; "event" or "timeout": resume */
+    const json_t *event; /* {id, event_type, data, occurred_at} that started or resumed it, or NULL */
+    const json_t *state; /* what the wait kept (outcome.wait{state=…}), or NULL */
+} kal_lua_call;
+
+typedef enum kal_outcome_kind {
+    KAL_OUTCOME_COMPLETE, /* follow the edges; those of `branch` when it is set */
+    KAL_OUTCOME_WAIT,     /* stay until `until_ms` (-1: no timer) or an event of `events` */
+    KAL_OUTCOME_EXIT,     /* end the whole instance */
+    KAL_OUTCOME_FAIL      /* failed step */
+} kal_outcome_kind;
+
+typedef struct kal_outcome {
+    kal_outcome_kind kind;
+    kal_str branch;   /* p NULL: plain */
+    kal_str result;   /* JSON text of what the node gave; p NULL: none */
+    kal_str reason;   /* of an exit or a failure; p NULL: none */
+    int64_t until_ms; /* of a wait, -1: no timer */
+    bool absolute;    /* the timer is a date (wait_until): pauses do not shift it */
+    json_t *state;    /* of a wait, or NULL; the caller decrefs */
+    json_t *effects;  /* array of {"kind": "send" | "update_profile" | "add_tag" | "remove_tag" |
+                         "convert", …}, or NULL; the caller decrefs */
+} kal_outcome;
+
+/* Runs a node. Never fails as a call: an error raised by the node is KAL_OUTCOME_FAIL with its
+ * text as reason (without paths of the host). For complete and exit the result is put under
+ * accumulated[node id]. Texts live in the arena. */
+void kal_lua_run(kal_lua *lua, const kal_lua_call *call, kal_arena *arena, kal_outcome *out);
+
+/* Evaluates an expression (kal.expr) over a context to its truth. KAL_ERR_VALIDATION_FAILED with a
+ * sentence in error when it does not compile or fails. `event` (or NULL) is seen as `event`. */
+KAL_MUST_USE kal_err kal_lua_truth(kal_lua *lua, kal_str expression, kal_lua_ref context,
+                                   const json_t *event, int64_t now_ms, bool *out, kal_buf *error);
+/* Only compiles; false with a sentence in error. */
+bool kal_lua_expression_ok(kal_lua *lua, kal_str expression, kal_buf *error);
+
+/* Asks a provider plugin (plugins/NAME/provider.lua) to turn a delivery into what is to be done:
+ * {"sink": "log", "line": {…}}. NULL with a sentence in error when there is none or it fails. */
+json_t *kal_lua_provider_send(kal_lua *lua, kal_str provider, const json_t *delivery, kal_buf *error);
+
+#endif

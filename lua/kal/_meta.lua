@@ -1,0 +1,99 @@
+---@meta
+-- Types only, for the language server: nothing requires this file.
+
+---@class kal.Node what a file under nodes/ returns
+---@field type string unique snake_case name
+---@field category "trigger"|"condition"|"wait"|"action"|"end"
+---@field version string changes when configs or results change their meaning
+---@field summary string one sentence
+---@field config table an object schema (kal.schema); every property has a description
+---@field branches? string[]|fun(config: table): string[] the keys that need an edge
+---@field branches_summary? string what computed branches are, for people
+---@field events? fun(config: table): string[] event types that resume it
+---@field filter? fun(config: table): table? filter on those events' data
+---@field lookback? fun(config: table): number? milliseconds before the wait that still count
+---@field needs? fun(config: table): { customer?: boolean } what must be loaded before it runs
+---@field check? fun(config: table): kal.Problem[] what the schema cannot say
+---@field join? fun(config: table): "all"|"any" of a join alone
+---@field execute fun(config: table, ctx: kal.Ctx): kal.Outcome
+---@field resume? fun(config: table, ctx: kal.Ctx): kal.Outcome of a wait
+
+---@class kal.Problem
+---@field pointer string JSON pointer into the config, "" for the whole
+---@field message string
+
+---@class kal.Ctx what a node may know; valid for the call only, never kept
+---@field now number journey time, milliseconds since 1970
+---@field context table the instance's context: _customer_id, preferences, accumulated …
+---@field customer? table context._customer, when the node needs it
+---@field event? kal.Event what started or resumed the node
+---@field trigger? "event"|"timeout" nil while executing
+---@field state? table what the wait kept
+---@field node_id string
+---@field flow_id string
+---@field duration fun(text: string): number milliseconds
+---@field hash fun(...: string): number in [0, 1), the same for the same arguments
+---@field at fun(clock: string, zone?: string): number the next "HH:MM" in a zone, now included
+
+---@class kal.Event
+---@field id string
+---@field event_type string
+---@field data table
+---@field occurred_at string
+
+---@class kal.Outcome made by kal.outcome
+---@field kind "complete"|"wait"|"exit"|"fail"
+---@field result? table
+---@field branch? string
+---@field reason? string
+---@field until_ms? number
+---@field absolute? boolean
+---@field state? table
+---@field effects? kal.Effect[]
+
+---@class kal.Effect send: channel, provider, recipient, message, error? (the runner adds id);
+--- update_profile: fields; add_tag, remove_tag: tag; convert: conversion_type, value?, metadata?
+---@field kind "send"|"update_profile"|"add_tag"|"remove_tag"|"convert"
+
+---@class kal.RunnableNode made by registry.node
+---@field id string
+---@field type string
+---@field config table with the schema's defaults
+---@field branches table<string, true>
+---@field execute function
+---@field resume? function
+
+---@class kal.Provider what plugins/NAME/provider.lua returns
+---@field version string
+---@field summary string
+---@field channels string[]
+---@field send fun(delivery: kal.Delivery): table what is to be done, {sink="log", line={…}}
+
+---@class kal.Delivery
+---@field id string
+---@field channel string
+---@field recipient table
+---@field message table
+---@field at string ISO 8601
+
+---@class kal.Path
+---@field keys string[]
+---@field positions (integer|false)[]
+
+---@class kal.Program
+---@field run fun(context: table, event?: table, now_ms: number): any
+---@field roots table<string, true> the top-level names it reads
+
+---@class kal.Native the C module kal.native
+---@field null lightuserdata JSON's null
+---@field array fun(t?: table): table marks a table as a JSON array
+---@field is_array fun(t: any): boolean
+---@field encode fun(value: any): string?, string?
+---@field decode fun(text: string): any, string?
+---@field hash fun(text: string): number XXH3 in [0, 1)
+---@field sha256 fun(text: string): string hex
+---@field zone_next fun(zone: string, hour: integer, minute: integer, now_ms: number): number
+---@field zone_known fun(zone: string): boolean
+---@field parse_time fun(iso: string): number?
+---@field format_time fun(ms: number): string
+---@field utf8_len fun(text: string): integer

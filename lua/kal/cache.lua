@@ -1,0 +1,32 @@
+--- A bounded memory of a pure function of one string. When it is full it is emptied, not aged: the
+--- texts of the flows in use come back at once, and no bookkeeping sits on the hot path.
+local cache = {}
+
+cache.LIMIT = 1000
+cache.BYTES = 4194304
+
+--- Wraps `make(text)` → value | nil, err so that each text is made once.
+---@generic T
+---@param make fun(text: string): T?, string?
+---@param limit? integer
+---@return fun(text: string): T?, string?
+function cache.new(make, limit)
+  limit = limit or cache.LIMIT
+  local values, errors, count, bytes = {}, {}, 0, 0
+
+  return function(text)
+    local value = values[text]
+    if value ~= nil then return value end
+    local err = errors[text]
+    if err then return nil, err end
+    if count >= limit or bytes + #text > cache.BYTES then
+      values, errors, count, bytes = {}, {}, 0, 0
+    end
+    count, bytes = count + 1, bytes + #text
+    value, err = make(text)
+    if value == nil then errors[text] = err else values[text] = value end
+    return value, err
+  end
+end
+
+return cache

@@ -1,0 +1,87 @@
+--- Texts with {{ expression }} in them; each is replaced by its value as text.
+local lpeg = require "lpeg"
+local cache = require "kal.cache"
+local expr = require "kal.expr"
+local value = require "kal.value"
+
+local template = {}
+
+local P, C, Ct = lpeg.P, lpeg.C, lpeg.Ct
+
+local function quoted(quote)
+  return quote * (P "\\" * 1 + (1 - P(quote))) ^ 0 * quote
+end
+
+local inside = quoted '"' + quoted "'" + (1 - P "}}")
+local hole = P "{{" * Ct(C(inside ^ 0)) * "}}"
+local parts_of = Ct((C((1 - P "{{") ^ 1) + hole) ^ 0) * -1
+
+--- Plain texts as they are, expressions in a table of one; all names that they read.
+local function compile(text)
+  local parts = parts_of:match(text)
+  if not parts then return nil, "has a {{ that is not closed" end
+  local compiled = { parts = parts, roots = {} }
+  for _, part in ipairs(parts) do
+    if type(part) == "table" then
+      local program, err = expr.compile(part[1])
+      if not program then return nil, "{{" .. part[1] .. "}}: " .. err end
+      for root in pairs(program.roots) do compiled.roots[root] = true end
+    end
+  end
+  return compiled
+end
+
+local compiled = cache.new(compile)
+
+--- Whether a text has anything to replace.
+---@param text any
+---@return boolean
+function template.is_template(text)
+  return type(text) == "string" and text:find("{{", 1, true) ~= nil
+end
+
+--- Whether a text is a right template.
+---@param text string
+---@return true?
+---@return string? err
+function template.check(text)
+  local found, err = compiled(text)
+  if not found then return nil, err end
+  return true
+end
+
+--- Whether a text reads what is loaded with the customer.
+---@param text any
+---@return boolean
+function template.reads_customer(text)
+  if not template.is_template(text) then return false end
+  local found = compiled(text)
+  return found ~= nil and expr.reads_customer(found.roots)
+end
+
+--- The text with its values, or nil and a sentence. A text without {{ comes back as it is.
+---@param text string
+---@param context table
+---@param event? table
+---@param now_ms number
+---@return string?
+---@return string? err
+function template.render(text, context, event, now_ms)
+  if not template.is_template(text) then return text end
+  local found, err = compiled(text)
+  if not found then return nil, err end
+  local out = {}
+  for i, part in ipairs(found.parts) do
+    if type(part) == "table" then
+      local ok, x = expr.eval(part[1], context, event, now_ms)
+      if ok then ok, x = pcall(value.text, x) end
+      if not ok then return nil, "{{" .. part[1] .. "}}: " .. tostring(x) end
+      out[i] = x
+    else
+      out[i] = part
+    end
+  end
+  return table.concat(out)
+end
+
+return template

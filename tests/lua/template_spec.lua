@@ -1,0 +1,58 @@
+local native = require "kal.native"
+local template = require "kal.template"
+
+local NOW = native.parse_time "2026-03-01T10:00:00Z"
+
+local context = {
+  name = "Ann", total = 49.99, count = 3, big = 1e15, none = native.null, yes = true,
+  list = native.array { 1, "a" }, object = { a = 1 }, trick = "{{ name }}",
+}
+
+local function render(text, event)
+  return template.render(text, context, event, NOW)
+end
+
+describe("template", function()
+  it("leaves plain text alone", function()
+    assert.equal("Hello }} { }", render "Hello }} { }")
+    assert.equal("", render "")
+  end)
+
+  it("puts values in as people write them", function()
+    assert.equal("Hi Ann, 3 for 49.99", render "Hi {{ name }}, {{count}} for {{ total }}")
+    assert.equal("1000000000000000", render "{{ big }}")
+    assert.equal("<> <true>", render "<{{ none }}{{ missing.x }}> <{{ yes }}>")
+    assert.equal('[1,"a"] {"a":1}', render "{{ list }} {{ object }}")
+    assert.equal("friend", render "{{ missing || 'friend' }}")
+    assert.equal("7", render("{{ event.data.n }}", { data = { n = 7 } }))
+  end)
+
+  it("may hold braces in a text of the expression", function()
+    assert.equal("}} {{", render [[{{ "}}" }} {{ '{{' }}]])
+  end)
+
+  it("does not render what a value brought", function()
+    assert.equal("{{ name }}", render "{{ trick }}")
+  end)
+
+  it("says what is wrong", function()
+    local function refused(text)
+      local out, err = render(text)
+      assert.is_nil(out)
+      return err
+    end
+    assert.equal("has a {{ that is not closed", refused "Hi {{ name")
+    assert.equal("{{ 1 / (count - 3) }}: division by zero", refused "{{ 1 / (count - 3) }}")
+    assert.equal("{{ foo() }}: unknown function foo", refused "{{ foo() }}")
+    assert.is_nil((template.check "{{ }}"))
+    assert.is_true(template.check "Hi {{ name }}")
+  end)
+
+  it("knows whether it reads the customer", function()
+    assert.is_true(template.reads_customer "{{ name }} {{ _customer.email }}")
+    assert.is_true(template.reads_customer "{{ preferences.email }}")
+    assert.is_false(template.reads_customer "_customer")
+    assert.is_false(template.reads_customer "{{ name }} {{ '_customer' }}")
+    assert.is_false(template.reads_customer(nil))
+  end)
+end)
