@@ -150,8 +150,7 @@ static bool count_in(kal_acceptor *a, uint64_t address)
 
     pthread_mutex_lock(&a->lock);
     kal_u64map_get(&a->by_address, address, &n);
-    bool ok = is_trusted(a, address) ||
-              (a->open < a->most && n < (uint64_t)a->most_an_address);
+    bool ok = is_trusted(a, address) || (a->open < a->most && n < (uint64_t)a->most_an_address);
     if (ok) {
         a->open++;
         kal_u64map_put(&a->by_address, address, n + 1);
@@ -197,7 +196,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 
     (void)status, (void)events;
     for (int i = 0; i < ACCEPTS_A_TURN; i++) {
-        struct sockaddr_storage from;
+        struct sockaddr_storage from = {0};
         socklen_t len = sizeof(from);
         int fd = accept4(a->fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {

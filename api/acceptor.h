@@ -19,7 +19,8 @@ kal_acceptor *kal_acceptor_new(const kal_config *config, const char *host, int p
                                kal_buf *error);
 /* Frees; the loop must have closed its handles. */
 void kal_acceptor_free(kal_acceptor *acceptor);
-/* Begins to accept: hand(data, fd, address) takes the descriptor over; address names the counter. */
+/* Begins to accept: hand(data, fd, address) takes the descriptor over; address names the counter.
+ */
 void kal_acceptor_start(kal_acceptor *acceptor, uv_loop_t *loop,
                         void (*hand)(void *data, int fd, uint64_t address), void *data);
 /* Closes the listening socket; on the loop's thread, once or more. */

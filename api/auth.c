@@ -1,7 +1,7 @@
 /* The cache is keyed by the key's own text, compared in full: a hit costs no SHA-256, and the text
- * is no more secret in this memory than in the request that brought it. Only texts with a key's form
- * get that far. What the database did not know is remembered for a second, so that guessing does
- * not become load. Both maps are bounded by emptying them, which costs a lookup a key. */
+ * is no more secret in this memory than in the request that brought it. Only texts with a key's
+ * form get that far. What the database did not know is remembered for a second, so that guessing
+ * does not become load. Both maps are bounded by emptying them, which costs a lookup a key. */
 #include "api/auth.h"
 
 #include "api/reply.h"
@@ -157,8 +157,8 @@ static void ask(kal_request *request, kal_str key, void (*then)(kal_request *req
 void kal_auth_check(kal_request *request, void (*then)(kal_request *request))
 {
     kal_auth *auth = request->thread->auth;
-    unsigned generation = atomic_load_explicit(&request->thread->api->tenants_changed,
-                                               memory_order_acquire);
+    unsigned generation =
+        atomic_load_explicit(&request->thread->api->tenants_changed, memory_order_acquire);
     kal_str key = bearer(request);
 
     if (generation != auth->generation) {

@@ -11,7 +11,7 @@
 #define KAL_BLANK "can't be blank"
 #define KAL_INVALID "is invalid"
 #define KAL_TAKEN "has already been taken"
-#define KAL_ID_MAX 255   /* bytes of ids, types, names */
+#define KAL_ID_MAX 255     /* bytes of ids, types, names */
 #define KAL_TEXT_MAX 10000 /* bytes of descriptions and other prose */
 
 /* Adds a problem of a field. */

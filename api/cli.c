@@ -12,13 +12,17 @@ typedef struct option {
     size_t field;
 } option;
 
-#define TEXT(name, value, field, meaning) {name, value, meaning, offsetof(kal_cli, field)}
+#define TEXT(name, value, field, meaning)                                                          \
+    {                                                                                              \
+        name, value, meaning, offsetof(kal_cli, field)                                             \
+    }
 
 static const option options[] = {
     TEXT("--data", "DIR", data, "data directory (KALCIFER_DATA_DIR)"),
     TEXT("--listen", "HOST:PORT", listen, "address to listen on (HOST, PORT)"),
     TEXT("--threads", "N", threads, "engine threads (THREADS)"),
-    TEXT("--virtual-clock", "ISO", virtual_clock, "journey time stands at this instant until moved"),
+    TEXT("--virtual-clock", "ISO", virtual_clock,
+         "journey time stands at this instant until moved"),
     TEXT("--user", "NAME", user, "run as this user when started by root"),
     TEXT("--config", "FILE", file, "settings, a NAME=value a line"),
     TEXT("--tenant", "NAME", tenant, "the tenant, by name or id"),

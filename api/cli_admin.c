@@ -115,8 +115,8 @@ int kal_cli_tenant_create(kal_cli *cli)
         return kal_cli_fail(cli, o.message);
     kal_uuid_format(made.id, id);
     snprintf(text, sizeof(text), "id       %s\nname     %s\napi_key  %s", id, cli->name, made.key);
-    return kal_cli_print(cli, text, json_pack("{s:s, s:s, s:s}", "id", id, "name", cli->name,
-                                              "api_key", made.key));
+    return kal_cli_print(
+        cli, text, json_pack("{s:s, s:s, s:s}", "id", id, "name", cli->name, "api_key", made.key));
 }
 
 /* The tenant's id by name or id; false when it has told why not. */

@@ -3,7 +3,7 @@
 #include "api/cli.h"
 #include "api/database.h"
 #include "api/dirs.h"
-#include "api/process.h"
+#include "api/system.h"
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "lua/host/host.h"
@@ -100,9 +100,9 @@ static void on_ping(void *data, const kal_pg_reply *reply)
         version = kal_pg_str(reply->rows[0], 0, 0);
     snprintf(text, 256, "%s%.*s%s", version.p ? "PostgreSQL " : "", (int)version.n,
              version.p ? version.p : "",
-             version.p                            ? " answers"
+             version.p                           ? " answers"
              : reply->message && *reply->message ? reply->message
-                                                  : kal_err_text(reply->err));
+                                                 : kal_err_text(reply->err));
 }
 
 static void check_answer(report *r, const char *conninfo)
@@ -170,7 +170,7 @@ static void check_clock(report *r)
 static void check_files(report *r)
 {
     char text[64];
-    long most = kal_process_files();
+    long most = kal_system_files();
 
     snprintf(text, sizeof(text), "%ld open files allowed", most);
     add(r, "files", most >= FILES_LEAST, text, "raise the hard limit: ulimit -Hn 65536");

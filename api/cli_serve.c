@@ -2,8 +2,8 @@
 #include "api/cli.h"
 #include "api/database.h"
 #include "api/dirs.h"
-#include "api/process.h"
 #include "api/server.h"
+#include "api/system.h"
 #include "base/alloc.h"
 #include "base/log.h"
 #include "store/migrate.h"
@@ -40,10 +40,10 @@ static bool prepare(serve *s, kal_buf *error)
     if (kal_log_parse_level(kal_config_text(config, "LOG_LEVEL"), &level))
         kal_log_set_level(level);
     signal(SIGPIPE, SIG_IGN);
-    kal_process_raise_files();
+    kal_system_raise_files();
     s->home = kal_dirs_home(config, error);
     s->data_dir = s->home ? kal_dirs_data(config, error) : NULL;
-    if (!s->data_dir || !kal_process_become(s->cli->user, s->data_dir, error))
+    if (!s->data_dir || !kal_system_become(s->cli->user, s->data_dir, error))
         return false;
     s->lock = kal_dirs_lock(s->data_dir, error);
     return s->lock >= 0 && kal_dirs_node(s->data_dir, &s->node, error);
@@ -121,7 +121,7 @@ static bool start_engine(serve *s, kal_buf *error)
                                   .home = s->home,
                                   .clock = s->clock,
                                   .node = s->node,
-                                  .threads = kal_process_threads(config),
+                                  .threads = kal_system_threads(config),
                                   .on_thread_start = kal_api_thread_start,
                                   .on_thread_stop = kal_api_thread_stop,
                                   .data = s->api};
@@ -201,7 +201,8 @@ int kal_cli_serve(kal_cli *cli)
         goto done;
     s.api = kal_api_new(config, kal_config_text(config, "HOST"),
                         (int)kal_config_int(config, "PORT"), cli->version, &error);
-    if (!s.api || !open_database(&s, &error) || !start_clock(&s, &error) || !start_engine(&s, &error))
+    if (!s.api || !open_database(&s, &error) || !start_clock(&s, &error) ||
+        !start_engine(&s, &error))
         goto done;
     start_loop(&s);
     log_start(&s);

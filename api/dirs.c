@@ -77,7 +77,8 @@ char *kal_dirs_home(const kal_config *config, kal_buf *error)
         if (is_home(share))
             return kal_strdup(share);
     }
-    kal_buf_puts(error, "no lua/kal and nodes beside the program: set KALCIFER_HOME to where they lie");
+    kal_buf_puts(error,
+                 "no lua/kal and nodes beside the program: set KALCIFER_HOME to where they lie");
     return NULL;
 }
 

@@ -63,7 +63,8 @@ static bucket *fill(stripe *s, kal_uuid tenant, kal_rate_class rate_class, kal_r
         b = kal_calloc(1, sizeof(*b));
         kal_strmap_put(&s->buckets, name, b);
     }
-    if (b->rate.max_requests != rate.max_requests || b->rate.window_seconds != rate.window_seconds) {
+    if (b->rate.max_requests != rate.max_requests ||
+        b->rate.window_seconds != rate.window_seconds) {
         b->rate = rate;
         b->tokens = (double)rate.max_requests;
     } else if (now_ns > b->at_ns) {
@@ -80,6 +81,14 @@ static stripe *stripe_of(kal_limits *limits, kal_uuid tenant)
     return &limits->stripes[kal_uuid_hash(tenant) % STRIPES];
 }
 
+/* Whole seconds until the bucket holds a token, at least one. */
+static int64_t seconds_to_one(const bucket *b)
+{
+    double flow = (double)b->rate.max_requests / (double)b->rate.window_seconds;
+
+    return (int64_t)fmax(1, ceil((1 - b->tokens) / flow - 1e-6));
+}
+
 bool kal_limits_take(kal_limits *limits, kal_uuid tenant, kal_rate_class rate_class, kal_rate rate,
                      uint64_t now_ns, int64_t *retry_after)
 {
@@ -92,8 +101,7 @@ bool kal_limits_take(kal_limits *limits, kal_uuid tenant, kal_rate_class rate_cl
     if (ok)
         b->tokens -= 1;
     else
-        *retry_after = (int64_t)fmax(
-            1, ceil((1 - b->tokens) * (double)rate.window_seconds / (double)rate.max_requests));
+        *retry_after = seconds_to_one(b);
     pthread_mutex_unlock(&s->lock);
     return ok;
 }

@@ -23,8 +23,8 @@ bool kal_customer_ref(kal_str text, kal_value *id, kal_value *external)
     *id = kal_v_null(KAL_UUID);
     *external = kal_v_null(KAL_TEXT);
     if (text.n > sizeof(prefix) - 1 && memcmp(text.p, prefix, sizeof(prefix) - 1) == 0) {
-        *external = kal_v_str(KAL_TEXT, (kal_str){text.p + sizeof(prefix) - 1,
-                                                  text.n - (sizeof(prefix) - 1)});
+        *external = kal_v_str(
+            KAL_TEXT, (kal_str){text.p + sizeof(prefix) - 1, text.n - (sizeof(prefix) - 1)});
         return true;
     }
     if (!kal_uuid_parse(text, &uuid))

@@ -7,7 +7,6 @@
 #include "base/str.h"
 #include "store/pg.h"
 
-
 #define KAL_READ_PARAMS 8
 
 struct kal_request;

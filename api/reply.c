@@ -17,22 +17,30 @@ static void settle(kal_request *request)
 
 static const char *reason(int status)
 {
-    switch (status) {
-    case 200:
-        return "OK";
-    case 201:
-        return "Created";
-    case 202:
-        return "Accepted";
-    case 204:
-        return "No Content";
-    case 429:
-        return "Too Many Requests";
-    case 503:
-        return "Service Unavailable";
-    default:
-        return status < 500 ? "Refused" : "Error";
-    }
+    static const struct {
+        int status;
+        const char *text;
+    } reasons[] = {
+        {200, "OK"},
+        {201, "Created"},
+        {202, "Accepted"},
+        {204, "No Content"},
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {409, "Conflict"},
+        {413, "Content Too Large"},
+        {422, "Unprocessable Content"},
+        {429, "Too Many Requests"},
+        {503, "Service Unavailable"},
+    };
+
+    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+        if (reasons[i].status == status)
+            return reasons[i].text;
+    return "Internal Server Error";
 }
 
 static void count(kal_request *request, int status)
@@ -40,8 +48,8 @@ static void count(kal_request *request, int status)
     size_t n;
     const kal_route *routes = kal_routes(&n);
 
-    kal_stats_count(request->thread->stats,
-                    request->route ? (size_t)(request->route - routes) : n, status);
+    kal_stats_count(request->thread->stats, request->route ? (size_t)(request->route - routes) : n,
+                    status);
 }
 
 static void add_header(h2o_req_t *http, const char *name, size_t name_len, const char *value)
@@ -109,10 +117,10 @@ void kal_reply_limited(kal_request *request, int64_t retry_after)
 
     if (!request->http)
         return;
-    int n = snprintf(body, sizeof(body),
-                     "{\"error\":\"%s\",\"message\":\"%s\",\"retry_after\":%lld}",
-                     kal_err_code(KAL_ERR_RATE_LIMIT_EXCEEDED),
-                     kal_err_text(KAL_ERR_RATE_LIMIT_EXCEEDED), (long long)retry_after);
+    int n =
+        snprintf(body, sizeof(body), "{\"error\":\"%s\",\"message\":\"%s\",\"retry_after\":%lld}",
+                 kal_err_code(KAL_ERR_RATE_LIMIT_EXCEEDED),
+                 kal_err_text(KAL_ERR_RATE_LIMIT_EXCEEDED), (long long)retry_after);
     snprintf(seconds, sizeof(seconds), "%lld", (long long)retry_after);
     add_header(request->http, H2O_STRLIT("retry-after"), seconds);
     kal_reply(request, kal_err_status(KAL_ERR_RATE_LIMIT_EXCEEDED), body, (size_t)n);

@@ -112,7 +112,8 @@ bool kal_request_split_query(kal_request *request)
         const char *equals = memchr(begin, '=', n);
         kal_query_pair *pair = &request->query[request->n_query++];
         pair->name = (kal_str){begin, equals ? (size_t)(equals - begin) : n};
-        pair->value = equals ? (kal_str){equals + 1, n - pair->name.n - 1} : (kal_str){begin + n, 0};
+        pair->value =
+            equals ? (kal_str){equals + 1, n - pair->name.n - 1} : (kal_str){begin + n, 0};
         if (!decode(request, &pair->name, true) || !decode(request, &pair->value, true))
             return false;
         at += n + 1;

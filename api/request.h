@@ -37,8 +37,8 @@ struct kal_request {
     kal_str params[KAL_ROUTE_PARAMS]; /* decoded, UTF-8 */
     kal_query_pair query[KAL_QUERY_PAIRS];
     size_t n_query;
-    json_t *body;  /* an object, once kal_request_body has read it */
-    void *state;   /* a handler's own, freed with kal_free */
+    json_t *body;   /* an object, once kal_request_body has read it */
+    void *state;    /* a handler's own, freed with kal_free */
     int64_t number; /* a handler's own */
     char id[KAL_REQUEST_ID_MAX + 1];
     char text[]; /* path and query, decoded in place */

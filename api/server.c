@@ -2,6 +2,7 @@
 
 #include "api/inbox.h"
 #include "api/pipeline.h"
+#include "api/refusal.h"
 #include "api/reply.h"
 #include "base/alloc.h"
 #include "base/log.h"
@@ -163,8 +164,9 @@ static void start_http(kal_api_thread *thread)
     thread->globalconf.http1.upgrade_to_http2 = 0;
     thread->globalconf.http1.req_timeout = REQ_TIMEOUT_MS;
     thread->globalconf.max_request_entity_size = MAX_ENTITY;
-    h2o_hostconf_t *host = h2o_config_register_host(
-        &thread->globalconf, h2o_iovec_init(H2O_STRLIT("default")), 65535);
+    h2o_hostconf_t *host =
+        h2o_config_register_host(&thread->globalconf, h2o_iovec_init(H2O_STRLIT("default")), 65535);
+    kal_refusal_register(host);
     h2o_pathconf_t *path = h2o_config_register_path(host, "/", 0);
     handler *h = (handler *)(void *)h2o_create_handler(path, sizeof(*h));
     h->super.on_req = on_request;

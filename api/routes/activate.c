@@ -72,7 +72,8 @@ static json_t *check(kal_request *request, const json_t *graph)
     json_decref(problems);
     kal_graph *compiled = kal_graph_new(lua, graph);
     if (!compiled) {
-        kal_reply_error(request, KAL_ERR_INTERNAL, "the graph was found right but does not compile");
+        kal_reply_error(request, KAL_ERR_INTERNAL,
+                        "the graph was found right but does not compile");
         return NULL;
     }
     json_t *types = kal_graph_types(compiled);

@@ -1,8 +1,8 @@
 /* The virtual clock: 404 while time is real. */
+#include "base/clock.h"
 #include "api/check.h"
 #include "api/reply.h"
 #include "api/routes/routes.h"
-#include "base/clock.h"
 
 #include <stdio.h>
 
@@ -47,8 +47,7 @@ void kal_route_clock_advance(kal_request *request)
     if (!is_virtual(request) || !kal_request_body(request))
         return;
     const json_t *value = json_object_get(request->body, "by");
-    if (!json_is_string(value) ||
-        !kal_clock_duration(kal_json_get_str(request->body, "by"), &by)) {
+    if (!json_is_string(value) || !kal_clock_duration(kal_json_get_str(request->body, "by"), &by)) {
         kal_reply_invalid(request, "by", value ? KAL_INVALID : KAL_BLANK);
         return;
     }

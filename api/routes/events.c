@@ -1,9 +1,9 @@
 /* POST /events and /events/batch. The single event is the product's hottest path: one parse, one
  * work, one snprintf. */
-#include "api/works.h"
 #include "api/check.h"
 #include "api/reply.h"
 #include "api/routes/routes.h"
+#include "api/works.h"
 #include "base/alloc.h"
 #include "base/clock.h"
 

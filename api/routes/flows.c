@@ -88,8 +88,8 @@ static bool touched(kal_request *request, const kal_pg_reply *reply)
         return false;
     if (kal_pg_count(reply->rows[1]) == 1)
         return true;
-    kal_reply_error(request,
-                    kal_pg_count(reply->rows[2]) ? KAL_ERR_FLOW_NOT_DRAFT : KAL_ERR_NOT_FOUND, NULL);
+    kal_reply_error(
+        request, kal_pg_count(reply->rows[2]) ? KAL_ERR_FLOW_NOT_DRAFT : KAL_ERR_NOT_FOUND, NULL);
     return false;
 }
 

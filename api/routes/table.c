@@ -6,12 +6,33 @@
 #define OPERATOR KAL_SCOPE_OPERATOR
 #define OPEN KAL_SCOPE_NONE
 #define API KAL_RATE_API
-#define LIMIT {KAL_PARAM_LIMIT, NULL}
-#define ID {KAL_PARAM_ID, NULL}
-#define CURSOR {KAL_PARAM_CURSOR_ID, NULL}
-#define NOW {KAL_PARAM_NOW, NULL}
-#define TEXT(name) {KAL_PARAM_TEXT, name}
-#define STEPS {KAL_READ_LIST_OF, KAL_SQL_API_STEP_LIST, KAL_SQL_API_INSTANCE_CUSTOMER, {ID, CURSOR, LIMIT}}
+#define LIMIT                                                                                      \
+    {                                                                                              \
+        KAL_PARAM_LIMIT, NULL                                                                      \
+    }
+#define ID                                                                                         \
+    {                                                                                              \
+        KAL_PARAM_ID, NULL                                                                         \
+    }
+#define CURSOR                                                                                     \
+    {                                                                                              \
+        KAL_PARAM_CURSOR_ID, NULL                                                                  \
+    }
+#define NOW                                                                                        \
+    {                                                                                              \
+        KAL_PARAM_NOW, NULL                                                                        \
+    }
+#define TEXT(name)                                                                                 \
+    {                                                                                              \
+        KAL_PARAM_TEXT, name                                                                       \
+    }
+#define STEPS                                                                                      \
+    {                                                                                              \
+        KAL_READ_LIST_OF, KAL_SQL_API_STEP_LIST, KAL_SQL_API_INSTANCE_CUSTOMER,                    \
+        {                                                                                          \
+            ID, CURSOR, LIMIT                                                                      \
+        }                                                                                          \
+    }
 #define BATCH_BODY ((size_t)2 << 20)
 
 /* clang-format off */
@@ -38,7 +59,8 @@ static const kal_route routes[] = {
      {KAL_READ_ONE, KAL_SQL_API_VERSION_GET, 0, {ID, {KAL_PARAM_VERSION, NULL}}}, 0},
     {"GET", V1 "/flows/:id/instances", VIEWER, API, NULL,
      {KAL_READ_LIST_OF, KAL_SQL_API_INSTANCE_LIST, KAL_SQL_API_FLOW_EXISTS,
-      {ID, CURSOR, LIMIT, TEXT("status"), TEXT("customer_id"), {KAL_PARAM_INT, "version"}, NOW}}, 0},
+      {ID, CURSOR, LIMIT, TEXT("status"), TEXT("customer_id"), {KAL_PARAM_INT, "version"},
+       NOW}}, 0},
 
     {"GET", V1 "/instances/:id", VIEWER, API, kal_route_instances_get, {0}, 0},
     {"GET", V1 "/instances/:id/timeline", VIEWER, API, NULL, STEPS, 0},

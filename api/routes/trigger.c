@@ -1,8 +1,8 @@
 /* POST /flows/:id/trigger, for one customer or a list of them. */
-#include "api/works.h"
 #include "api/check.h"
 #include "api/reply.h"
 #include "api/routes/routes.h"
+#include "api/works.h"
 #include "base/alloc.h"
 
 #include <stdio.h>
@@ -33,7 +33,7 @@ static kal_err check(const json_t *id)
     if (!id || json_is_null(id) || (json_is_string(id) && json_string_length(id) == 0))
         return KAL_ERR_CUSTOMER_ID_REQUIRED;
     return json_is_string(id) && json_string_length(id) <= KAL_ID_MAX ? KAL_OK
-                                                                     : KAL_ERR_VALIDATION_FAILED;
+                                                                      : KAL_ERR_VALIDATION_FAILED;
 }
 
 static void on_done(kal_work *work)
@@ -101,9 +101,9 @@ static void on_batch(kal_request *request, const kal_works *batch)
             kal_uuid_format(item->work->instance_id, text);
             json_array_append_new(started, json_string(text));
         } else {
-            json_array_append_new(errors, json_pack("{s:O?, s:s}", "customer_id",
-                                                    json_array_get(ids, i), "error",
-                                                    kal_err_code(item->err)));
+            json_array_append_new(errors,
+                                  json_pack("{s:O?, s:s}", "customer_id", json_array_get(ids, i),
+                                            "error", kal_err_code(item->err)));
         }
     }
     kal_reply_json(request, 201,

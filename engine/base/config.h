@@ -11,25 +11,36 @@
 
 /* X(field, "NAME", kind, default, least, most, "what it means"); kinds: text, int, bool, level.
  * An empty default of a text means "not set". */
-#define KAL_SETTINGS(X)                                                                                          \
-    X(database_url, "DATABASE_URL", text, "", 0, 0, "PostgreSQL to use; empty: a private cluster in the data directory") \
-    X(database_pool_size, "DATABASE_POOL_SIZE", int, "8", 1, 100, "connections for API reads, all threads together") \
-    X(host, "HOST", text, "127.0.0.1", 0, 0, "address to listen on")                                             \
-    X(port, "PORT", int, "4500", 1, 65535, "port to listen on (never 6000: browsers block it)")                  \
-    X(data_dir, "KALCIFER_DATA_DIR", text, "", 0, 0, "data directory; empty: /var/lib/kalcifer for root, else ./var") \
-    X(admin_key, "KALCIFER_ADMIN_KEY", text, "", 0, 0, "key for /api/v1/admin routes; empty: they are off")      \
-    X(home, "KALCIFER_HOME", text, "", 0, 0, "where lua/, nodes/ and plugins/ lie; empty: beside the program")  \
-    X(log_level, "LOG_LEVEL", level, "info", 0, 0, "debug, info, warn or error")                                 \
-    X(threads, "THREADS", int, "0", 0, 64, "engine threads; 0: one a core, at most one a shard")                 \
-    X(shards, "SHARDS", int, "4", 1, 64, "shards of a new database; fixed at creation")                          \
-    X(max_connections, "MAX_CONNECTIONS", int, "1024", 1, 65536, "HTTP connections in all")                      \
-    X(max_connections_per_address, "MAX_CONNECTIONS_PER_ADDRESS", int, "64", 1, 65536, "HTTP connections of one address") \
-    X(trusted_proxies, "TRUSTED_PROXIES", text, "127.0.0.1,::1", 0, 0, "addresses without a connection cap, comma-separated") \
-    X(metrics_host, "METRICS_HOST", text, "", 0, 0, "address that may read /metrics; empty: any")                \
-    X(rate_events, "RATE_LIMIT_EVENTS_PER_SECOND", int, "1000", 0, 10000000, "events a second per tenant; 0: no limit") \
-    X(rate_api, "RATE_LIMIT_API_PER_MINUTE", int, "600", 0, 10000000, "other requests a minute per tenant; 0: no limit") \
-    X(rate_trigger, "RATE_LIMIT_TRIGGER_PER_MINUTE", int, "100", 0, 10000000, "triggers a minute per tenant; 0: no limit") \
-    X(enable_custom_code, "ENABLE_CUSTOM_CODE", bool, "false", 0, 0, "whether flows may use custom_code")
+#define KAL_SETTINGS(X)                                                                            \
+    X(database_url, "DATABASE_URL", text, "", 0, 0,                                                \
+      "PostgreSQL to use; empty: a private cluster in the data directory")                         \
+    X(database_pool_size, "DATABASE_POOL_SIZE", int, "8", 1, 100,                                  \
+      "connections for API reads, all threads together")                                           \
+    X(host, "HOST", text, "127.0.0.1", 0, 0, "address to listen on")                               \
+    X(port, "PORT", int, "4500", 1, 65535, "port to listen on (never 6000: browsers block it)")    \
+    X(data_dir, "KALCIFER_DATA_DIR", text, "", 0, 0,                                               \
+      "data directory; empty: /var/lib/kalcifer for root, else ./var")                             \
+    X(admin_key, "KALCIFER_ADMIN_KEY", text, "", 0, 0,                                             \
+      "key for /api/v1/admin routes; empty: they are off")                                         \
+    X(home, "KALCIFER_HOME", text, "", 0, 0,                                                       \
+      "where lua/, nodes/ and plugins/ lie; empty: beside the program")                            \
+    X(log_level, "LOG_LEVEL", level, "info", 0, 0, "debug, info, warn or error")                   \
+    X(threads, "THREADS", int, "0", 0, 64, "engine threads; 0: one a core, at most one a shard")   \
+    X(shards, "SHARDS", int, "4", 1, 64, "shards of a new database; fixed at creation")            \
+    X(max_connections, "MAX_CONNECTIONS", int, "1024", 1, 65536, "HTTP connections in all")        \
+    X(max_connections_per_address, "MAX_CONNECTIONS_PER_ADDRESS", int, "64", 1, 65536,             \
+      "HTTP connections of one address")                                                           \
+    X(trusted_proxies, "TRUSTED_PROXIES", text, "127.0.0.1,::1", 0, 0,                             \
+      "addresses without a connection cap, comma-separated")                                       \
+    X(metrics_host, "METRICS_HOST", text, "", 0, 0, "address that may read /metrics; empty: any")  \
+    X(rate_events, "RATE_LIMIT_EVENTS_PER_SECOND", int, "1000", 0, 10000000,                       \
+      "events a second per tenant; 0: no limit")                                                   \
+    X(rate_api, "RATE_LIMIT_API_PER_MINUTE", int, "600", 0, 10000000,                              \
+      "other requests a minute per tenant; 0: no limit")                                           \
+    X(rate_trigger, "RATE_LIMIT_TRIGGER_PER_MINUTE", int, "100", 0, 10000000,                      \
+      "triggers a minute per tenant; 0: no limit")                                                 \
+    X(enable_custom_code, "ENABLE_CUSTOM_CODE", bool, "false", 0, 0,                               \
+      "whether flows may use custom_code")
 
 typedef struct kal_config kal_config;
 
@@ -39,7 +50,8 @@ typedef struct kal_config kal_config;
 kal_config *kal_config_load(const char *file, kal_buf *error);
 void kal_config_free(kal_config *config);
 /* Sets a value from the command line ("--listen"); false with one clear line in error. */
-bool kal_config_set(kal_config *config, const char *name, const char *value, const char *origin, kal_buf *error);
+bool kal_config_set(kal_config *config, const char *name, const char *value, const char *origin,
+                    kal_buf *error);
 /* Values by their NAME; asking for a name or kind that is not in the list is a programmer's error
  * and aborts. Texts are owned by the config. */
 const char *kal_config_text(const kal_config *config, const char *name);

@@ -370,7 +370,7 @@ static void check_exit_criteria(check *c)
     }
     const json_t *event_type = kal_shape_member(criteria, "event_type");
     const json_t *filter = kal_shape_member(criteria, "filter");
-    if (!event_type && !kal_shape_member(criteria, "condition"))
+    if (!event_type && !kal_shape_member(criteria, "condition") && json_object_size(criteria))
         say(c, "/exit_criteria: needs an event_type or a condition");
     if (event_type && json_string_length(event_type) == 0)
         say(c, "/exit_criteria/event_type: is invalid");

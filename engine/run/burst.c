@@ -95,6 +95,10 @@ static bool open_context(kal_walk *walk)
     set_id(walk, "_flow_id", instance->version->flow->id);
     set_id(walk, "_tenant_id", instance->customer->tenant);
     set_id(walk, "_instance_id", instance->id);
+    /* Ids that nodes derive (deliveries) differ between bursts at one instant. */
+    json_t *execution = json_integer(instance->executed);
+    kal_lua_context_set(walk->batch->lua, instance->lua, "_execution", execution);
+    json_decref(execution);
     show_customer(walk);
     return true;
 }

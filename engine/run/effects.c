@@ -1,5 +1,6 @@
 #include "run/effects.h"
 
+#include "base/clock.h"
 #include "run/profile.h"
 
 #include <stdio.h>
@@ -21,11 +22,11 @@ static kal_value text_value(kal_batch *batch, kal_str text)
 
 /* What a provider gets: the effect with the ids around it. */
 static json_t *delivery_json(const kal_instance *instance, const kal_graph_node *node,
-                             const json_t *effect)
+                             const json_t *effect, int64_t now_ms)
 {
     char id[KAL_UUID_TEXT + 1];
     json_t *json = json_object();
-    json_object_set(json, "delivery_id", json_object_get(effect, "id"));
+    json_object_set(json, "id", json_object_get(effect, "id"));
     kal_uuid_format(instance->id, id);
     json_object_set_new(json, "instance_id", json_string(id));
     json_object_set_new(json, "node_id", json_stringn(node->id.p, node->id.n));
@@ -36,6 +37,9 @@ static json_t *delivery_json(const kal_instance *instance, const kal_graph_node 
     json_object_set(json, "provider", json_object_get(effect, "provider"));
     json_object_set(json, "recipient", json_object_get(effect, "recipient"));
     json_object_set(json, "message", json_object_get(effect, "message"));
+    char at[KAL_TIME_TEXT + 1];
+    kal_clock_format(now_ms, at);
+    json_object_set_new(json, "at", json_string(at));
     return json;
 }
 
@@ -62,15 +66,21 @@ static bool apply_send(kal_batch *batch, kal_instance *instance, const kal_graph
     row[9] = text_value(batch, provider);
     row[10] = json_value(batch, json_object_get(effect, "recipient"));
     row[11] = json_value(batch, json_object_get(effect, "message"));
-    row[12] = kal_v_text("pending");
     row[13] = kal_v_time(batch->now_ms);
+    kal_str error = kal_json_get_str(effect, "error"); /* it cannot leave: there is no address */
+    row[12] = kal_v_text(error.p ? "failed" : "pending");
+    row[14] = text_value(batch, error);
+    if (error.p) {
+        row[15] = kal_v_time(batch->now_ms);
+        return true;
+    }
     kal_sent *sent = kal_arena_alloc(batch->arena, sizeof *sent);
     *sent = (kal_sent){
         .next = batch->sent,
         .customer = customer,
         .flow = flow,
         .id = id,
-        .json = kal_batch_keep(batch, delivery_json(instance, node, effect)),
+        .json = kal_batch_keep(batch, delivery_json(instance, node, effect, batch->now_ms)),
         .provider = kal_batch_text(batch, provider),
     };
     batch->sent = sent;

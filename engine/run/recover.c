@@ -311,9 +311,9 @@ static void on_recovered(void *data, const kal_pg_reply *reply)
 
 void kal_shard_recover(kal_shard *shard, bool ours)
 {
-    if (shard->state != KAL_SHARD_RECOVERING)
-        return;
     shard->recovered_ours = ours;
+    if (shard->state != KAL_SHARD_RECOVERING || shard->recovering || !kal_pg_is_up(shard->pg))
+        return; /* the connection's coming begins it */
     shard->recovering = 2;
     shard->recovery_failed = false;
     kal_shard_forget(shard);

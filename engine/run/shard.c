@@ -34,6 +34,7 @@ static void on_state(void *data, bool up)
     if (!up)
         return;
     kal_journal_resume(shard->journal);
+    kal_shard_recover(shard, shard->recovered_ours);
     shard->wants_turn = true;
 }
 
@@ -109,6 +110,7 @@ kal_shard *kal_shard_new(const kal_shard_options *options, kal_buf *error)
     shard->lua = lua;
     shard->ledger = ledger;
     shard->queue = kal_queue_new();
+    kal_timers_init(&shard->timers);
     kal_shard_forget(shard);
     open_handles(shard);
     return shard;

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define MAX_TRIES 3
+
 static void plan(kal_shard *shard);
 
 static void end_turn(kal_shard *shard)
@@ -95,6 +97,33 @@ static void put_off(kal_shard *shard, const kal_batch *batch)
     }
 }
 
+static void append(kal_work **list, kal_customer *customer)
+{
+    while (*list)
+        list = &(*list)->next;
+    *list = customer->works;
+    customer->works = NULL;
+    customer->works_last = &customer->works;
+}
+
+/* A flow has moved on in the database and its news is still under way: the customer's works come
+ * again, after the tenant's flows. */
+static bool is_stale(kal_shard *shard, kal_customer *customer)
+{
+    if (!strstr(kal_unit_message(customer->unit), "instance_start:"))
+        return false;
+    for (kal_work *work = customer->works; work; work = work->next) {
+        work->err = KAL_OK;
+        work->routed = work->started = work->held = 0;
+        kal_buf_clear(&work->answer);
+        if (++work->tries > MAX_TRIES)
+            return false;
+    }
+    kal_flows_tenant(shard->flows, customer->tenant)->loaded = false;
+    append(&shard->again, customer);
+    return true;
+}
+
 /* The server refused what this customer's works would write. Callers learn it; an instance whose own
  * burst it was fails, so that it does not come back for ever. */
 static void refuse(kal_shard *shard, kal_customer *customer)
@@ -103,7 +132,7 @@ static void refuse(kal_shard *shard, kal_customer *customer)
     kal_log(KAL_LOG_ERROR, "flush_refused", "error", kal_unit_message(customer->unit), NULL);
     atomic_fetch_add_explicit(&shard->figures.flush_failures, 1, memory_order_relaxed);
     for (kal_work *work = customer->works; work; work = work->next) {
-        work->err = err == KAL_ERR_INTERNAL ? KAL_ERR_FLOW_NOT_ACTIVE : KAL_ERR_VALIDATION_FAILED;
+        work->err = err;
         work->routed = work->started = work->held = 0;
         kal_buf_clear(&work->answer);
         if (work->kind != KAL_WORK_TIMER && work->kind != KAL_WORK_REPLAY)
@@ -158,7 +187,7 @@ static void on_flushed(void *data, kal_err err)
     for (kal_customer *c = batch->customers; c; c = c->next) {
         if (kal_unit_err(c->unit) == KAL_OK)
             follow(shard, c);
-        else
+        else if (!is_stale(shard, c))
             refuse(shard, c);
     }
     put_off(shard, batch);
@@ -217,15 +246,8 @@ static void isolate(kal_shard *shard, const kal_pg_reply *reply)
         end_turn(shard);
         return;
     }
-    kal_work **last = &shard->again;
-    while (*last)
-        last = &(*last)->next;
-    for (kal_customer *c = batch->customers; c; c = c->next) {
-        *last = c->works;
-        if (c->works)
-            last = c->works_last;
-        c->works = NULL;
-    }
+    for (kal_customer *c = batch->customers; c; c = c->next)
+        append(&shard->again, c);
     end_turn(shard);
 }
 

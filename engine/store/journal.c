@@ -34,7 +34,7 @@ static const kal_table_spec specs[KAL_TABLE_COUNT] = {
     SPEC(WAIT_DROP, 2, U, I4),
     SPEC(WAIT_ADD, 14, U, I4, I2, U, I8, U, I4, T, T, T, TS, KAL_BOOL, TS, J),
     SPEC(STEP, 13, U, U, U, T, T, I4, T, T, J, T, T, TS, TS),
-    SPEC(DELIVERY, 14, U, U, I2, U, U, U, I8, T, T, T, J, J, T, TS),
+    SPEC(DELIVERY, 16, U, U, I2, U, U, U, I8, T, T, T, J, J, T, TS, T, TS),
     SPEC(DELIVERY_MOVE, 7, U, T, I4, T, T, TS, TS),
     SPEC(CONVERSION, 9, U, U, U, U, U, T, KAL_FLOAT8, J, TS),
     SPEC(HELD_ADD, 7, U, U, I2, U, U, I8, J),

@@ -57,26 +57,14 @@ kal_pg_call *kal_pg_pop(kal_pg_queue *queue)
     return call;
 }
 
-void kal_pg_move(kal_pg_queue *to, kal_pg_queue *from)
-{
-    if (!from->first)
-        return;
-    if (to->last)
-        to->last->next = from->first;
-    else
-        to->first = from->first;
-    to->last = from->last;
-    *from = (kal_pg_queue){0};
-}
-
-void kal_pg_call_fail(kal_pg_call *call, PGresult *error)
+void kal_pg_call_fail(kal_pg_call *call, size_t item, PGresult *error)
 {
     if (call->error) {
         PQclear(error);
         return;
     }
     call->error = error;
-    call->failed = call->at < call->n ? call->at : call->n - 1;
+    call->failed = item;
 }
 
 /* The server's error, in the reply's terms. */
@@ -102,9 +90,9 @@ void kal_pg_call_answer(kal_pg_call *call)
     kal_pg_call_free(call);
 }
 
-void kal_pg_call_lose(kal_pg_call *call, bool unknown, const char *message)
+void kal_pg_call_lose(kal_pg_call *call, kal_err err, bool unknown, const char *message)
 {
-    kal_pg_reply reply = {.err = KAL_ERR_UNAVAILABLE, .unknown = unknown, .message = message};
+    kal_pg_reply reply = {.err = err, .unknown = unknown, .message = message};
     if (call->error) {
         tell_error(call->error, &reply);
         reply.failed = call->failed;

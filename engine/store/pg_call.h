@@ -26,7 +26,8 @@ struct kal_pg_call {
     size_t at;          /* the item that the next result belongs to */
     PGresult *error;    /* the first error */
     size_t failed;      /* the item it belongs to */
-    const char *refusal; /* static text: why it was not sent */
+    kal_err refused;      /* why it was not sent, and in words (static text) */
+    const char *refusal;
 };
 
 typedef struct kal_pg_queue {
@@ -36,15 +37,13 @@ typedef struct kal_pg_queue {
 void kal_pg_push(kal_pg_queue *queue, kal_pg_call *call);
 /* The first call, taken out; NULL when there is none. */
 kal_pg_call *kal_pg_pop(kal_pg_queue *queue);
-/* Moves all calls of `from` to the end of `to`. */
-void kal_pg_move(kal_pg_queue *to, kal_pg_queue *from);
 
-/* Keeps an error result (takes ownership) unless the call has one. */
-void kal_pg_call_fail(kal_pg_call *call, PGresult *error);
+/* Keeps the error of an item (takes ownership) unless the call has one. */
+void kal_pg_call_fail(kal_pg_call *call, size_t item, PGresult *error);
 /* Answers a call whose last section is complete, and frees it. */
 void kal_pg_call_answer(kal_pg_call *call);
-/* Answers UNAVAILABLE to a call that got no answer, and frees it. */
-void kal_pg_call_lose(kal_pg_call *call, bool unknown, const char *message);
+/* Answers a call that the server did not, and frees it. */
+void kal_pg_call_lose(kal_pg_call *call, kal_err err, bool unknown, const char *message);
 
 /* Answers UNAVAILABLE on the next loop turn; takes ownership of the call. Message: static text. */
 void kal_pg_refuse(kal_pg *pg, kal_pg_call *call, kal_pg_cb cb, void *data, const char *message);

@@ -179,8 +179,10 @@ static void run_node(kal_lua *lua, void *job)
     run_job *run = job;
     const kal_lua_call *call = run->call;
     lua_State *L = lua->L;
-    if (call->node == NULL)
+    if (call->node == NULL) {
         luaL_error(L, "the node's type is not installed");
+        return; /* not reached */
+    }
     kal_state_push(lua, lua->run);
     kal_state_push(lua, call->node->ref);
     kal_state_push(lua, call->context);

@@ -58,11 +58,8 @@ local function on_event(config, ctx)
   local state = ctx.state or {}
   if config.all_of then
     local seen, all = take(config, state, ctx.event)
-    if not all then
-      return outcome.wait {
-        until_ms = state.until_ms, state = { until_ms = state.until_ms, seen = seen },
-      }
-    end
+    -- Waiting again keeps the timer that runs.
+    if not all then return outcome.wait { state = { seen = seen } } end
   end
   return outcome.branch(config.event_branch, { trigger = "event", event = ctx.event.data or {} })
 end
@@ -99,10 +96,8 @@ return {
   lookback = function(config) return (duration.parse(config.lookback)) end,
   check = check,
   execute = function(config, ctx)
-    local until_ms = config.timeout and ctx.now + ctx.duration(config.timeout)
     return outcome.wait {
-      until_ms = until_ms,
-      state = config.all_of and { until_ms = until_ms, seen = {} },
+      until_ms = config.timeout and ctx.now + ctx.duration(config.timeout),
     }
   end,
   resume = function(config, ctx)

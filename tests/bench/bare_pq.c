@@ -16,6 +16,7 @@
 
 #define BATCH 1000
 #define MAX_THREADS 64
+#define UNIX_2000 INT64_C(946684800)
 #define SPACE (BATCH * 128)
 #define EVENT_COLUMNS 9
 #define DEDUPE_COLUMNS 7
@@ -97,14 +98,15 @@ static void fill(writer *w, uint64_t base, int64_t now_us)
 {
     static const uint32_t oids[EVENT_COLUMNS] = {2950, 2950, 20, 25, 25, 25, 114, 1184, 1184};
     static const char type[] = "page_viewed", data[] = "{\"path\":\"/pricing\",\"n\":1}";
-    char text[32];
+    char text[40];
     uint64_t id[2] = {0, 0}, tenant[2] = {1, 1};
 
     for (int i = 0; i < EVENT_COLUMNS; i++)
         begin(&w->columns[i], oids[i], i == BY_OCCURRED);
     for (uint64_t i = 0; i < BATCH; i++) {
         uint64_t n = base + i, customer = n % 100000;
-        id[0] = htobe64(((uint64_t)now_us / 1000) << 16 | 0x7000 | (n & 0xfff));
+        id[0] =
+            htobe64(((uint64_t)(now_us / 1000 + UNIX_2000 * 1000)) << 16 | 0x7000 | (n & 0xfff));
         id[1] = htobe64(UINT64_C(1) << 63 | n);
         put_bytes(&w->columns[BY_ID], id, 16);
         put_bytes(&w->columns[BY_TENANT], tenant, 16);
@@ -153,7 +155,7 @@ static int64_t now_us_2000(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    return (now.tv_sec - 946684800) * INT64_C(1000000) + now.tv_nsec / 1000;
+    return (now.tv_sec - UNIX_2000) * INT64_C(1000000) + now.tv_nsec / 1000;
 }
 
 static void *run(void *data)
@@ -224,7 +226,7 @@ int main(int argc, char **argv)
     for (int i = 0; i < n; i++)
         connect_writer(&writers[i], argv[1]);
     /* Ids of earlier runs are left alone. */
-    atomic_store(&next_row, (uint64_t)time(NULL) % 100000 * 100000);
+    atomic_store(&next_row, (uint64_t)time(NULL) % 1000000 * 1000000);
     double began = seconds_now();
     for (int i = 0; i < n; i++)
         pthread_create(&writers[i].thread, NULL, run, &writers[i]);

@@ -5,6 +5,6 @@ SELECT row_to_json(r), r.id::text FROM (
         to_char(c.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS created_at,
         to_char(c.last_seen_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS last_seen_at
     FROM customer c
-    WHERE $1::uuid IS NULL OR c.id < $1::uuid
+    WHERE c.id < coalesce($1::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
     ORDER BY c.id DESC LIMIT $2::int4
 ) r;

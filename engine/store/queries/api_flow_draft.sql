@@ -1,7 +1,8 @@
--- A flow and its highest draft version, to be checked and published: $1 id.
+-- A flow and its highest draft version above the active one, to be checked and published: $1 id.
 SELECT f.status, f.active_version, v.number, v.graph
 FROM flow f LEFT JOIN LATERAL (
     SELECT number, graph FROM flow_version
-    WHERE flow_id = f.id AND status = 'draft' ORDER BY number DESC LIMIT 1
+    WHERE flow_id = f.id AND status = 'draft' AND number > coalesce(f.active_version, 0)
+    ORDER BY number DESC LIMIT 1
 ) v ON true
 WHERE f.id = $1::uuid;

@@ -5,6 +5,7 @@ SELECT row_to_json(f), f.id::text FROM (
         to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS created_at,
         to_char(updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS updated_at
     FROM flow
-    WHERE ($1::uuid IS NULL OR id < $1::uuid) AND ($3::text IS NULL OR status = $3::text)
+    WHERE id < coalesce($1::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+        AND ($3::text IS NULL OR status = $3::text)
     ORDER BY id DESC LIMIT $2::int4
 ) f;

@@ -4,6 +4,6 @@ SELECT row_to_json(s), s.id::text FROM (
         to_char(started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS started_at,
         to_char(completed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS completed_at
     FROM step
-    WHERE instance_id = $1::uuid AND ($2::uuid IS NULL OR id > $2::uuid)
+    WHERE instance_id = $1::uuid AND id > coalesce($2::uuid, '00000000-0000-0000-0000-000000000000')
     ORDER BY id LIMIT $3::int4
 ) s;

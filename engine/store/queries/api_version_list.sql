@@ -5,6 +5,6 @@ SELECT row_to_json(v), v.number::text FROM (
         to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS created_at,
         to_char(published_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS published_at
     FROM flow_version
-    WHERE flow_id = $1::uuid AND ($2::int4 IS NULL OR number > $2::int4)
+    WHERE flow_id = $1::uuid AND number > coalesce($2::int4, 0)
     ORDER BY flow_version.number LIMIT $3::int4
 ) v;

@@ -46,8 +46,9 @@ static void test_head_takes_the_row_of_get(void **state)
 
 static void test_an_unknown_path_is_not_found(void **state)
 {
-    static const char *const paths[] = {"/",  "", "/api/v1/flow", "/api/v1/flows/", "/api/v1/flows//",
-                                        "/api/v1/flows/a/b", "/health/"};
+    static const char *const paths[] = {
+        "/",       "", "/api/v1/flow", "/api/v1/flows/", "/api/v1/flows//", "/api/v1/flows/a/b",
+        "/health/"};
     kal_route_match match;
     kal_buf allow = {0};
     char longest[KAL_PATH_MAX + 2];

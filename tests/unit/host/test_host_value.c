@@ -119,10 +119,13 @@ static json_t *random_text(uint64_t *seed)
                                          "\xe2\x82\xac",
                                          "\xf0\x9f\x99\x82",
                                          "/"};
-    char text[64] = "";
+    kal_buf text = {0};
+    kal_buf_puts(&text, "");
     for (uint64_t n = next(seed) % 8; n > 0; n--)
-        strcat(text, PIECES[next(seed) % 12]);
-    return json_string(text);
+        kal_buf_puts(&text, PIECES[next(seed) % 12]);
+    json_t *value = json_stringn(text.data, text.len);
+    kal_buf_deinit(&text);
+    return value;
 }
 
 static json_t *random_number(uint64_t *seed)

@@ -1,4 +1,4 @@
-#include "api/process.h"
+#include "api/system.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -10,7 +10,7 @@
 #define FILES_ENOUGH 1048576
 #define THREADS_MOST 64
 
-bool kal_process_become(const char *user, const char *data_dir, kal_buf *error)
+bool kal_system_become(const char *user, const char *data_dir, kal_buf *error)
 {
     if (!user)
         return true;
@@ -33,7 +33,7 @@ bool kal_process_become(const char *user, const char *data_dir, kal_buf *error)
     return true;
 }
 
-void kal_process_raise_files(void)
+void kal_system_raise_files(void)
 {
     struct rlimit limit;
 
@@ -43,7 +43,7 @@ void kal_process_raise_files(void)
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-long kal_process_files(void)
+long kal_system_files(void)
 {
     struct rlimit limit;
 
@@ -52,7 +52,7 @@ long kal_process_files(void)
     return limit.rlim_max < FILES_ENOUGH ? (long)limit.rlim_max : FILES_ENOUGH;
 }
 
-int kal_process_threads(const kal_config *config)
+int kal_system_threads(const kal_config *config)
 {
     long threads = (long)kal_config_int(config, "THREADS");
 

@@ -1,0 +1,78 @@
+"""kill -9 at random moments, of the engine and of PostgreSQL."""
+import os
+import pathlib
+import signal
+import time
+
+import pytest
+
+from support import postgres
+from support.server import Server, until
+from world import NO_LIMITS, World
+
+
+def children(pid):
+    for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == pid:
+            yield int(path.parent.name)
+
+
+def kill_postgres(data):
+    """All of it at once, as a machine's end does."""
+    server = postgres.postmaster(data / "postgres")["pid"]
+    for pid in [server, *children(server)]:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+
+@pytest.fixture
+def server():
+    server = Server(environment=NO_LIMITS)
+    yield server.start()
+    server.remove()
+
+
+def test_no_kill_of_the_engine_loses_or_doubles_anything(server, scale, dice):
+    world = World([server], server.database(), dice, scale["wait_seconds"])
+    try:
+        for _ in range(scale["engine_kills"]):
+            world.fill(scale["in_flight"])
+            world.stir()
+            time.sleep(dice.uniform(0, 1.5 * scale["wait_seconds"]))
+            world.uptime.down()
+            server.kill()
+            server.start()
+            world.uptime.up()
+        world.finish()
+        world.check()
+    finally:
+        world.close()
+
+
+def test_no_kill_of_postgresql_loses_or_doubles_anything(server, scale, dice):
+    for _ in range(scale["postgres_kills"]):
+        world = World([server], server.database(), dice, scale["wait_seconds"])
+        try:
+            world.fill(scale["in_flight"])
+            world.stir()
+            time.sleep(dice.uniform(0, 1.5 * scale["wait_seconds"]))
+            world.uptime.down()
+            kill_postgres(server.data)
+            world.load.settle()
+            world.db.close()
+            world.enter(100)  # customers of all shards
+            world.load.settle()
+            until(server.is_ready, 60, "ready again")
+            world.uptime.up()
+            world.db = server.database()
+            world.finish()
+            world.check()
+        finally:
+            world.close()
+    assert server.process.poll() is None, "the engine did not outlive its database"

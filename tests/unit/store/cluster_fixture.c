@@ -1,0 +1,97 @@
+#include "store/cluster_fixture.h"
+
+#include "base/alloc.h"
+#include "store/migrate.h"
+
+#include <ftw.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+/* cmocka needs the above first. */
+#include <cmocka.h>
+
+#define LONGEST_NS UINT64_C(60000000000)
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *walk)
+{
+    (void)st;
+    (void)type;
+    (void)walk;
+    return remove(path);
+}
+
+void kal_temp_dir_make(char dir[64])
+{
+    snprintf(dir, 64, "/tmp/kalcifer-test-XXXXXX");
+    assert_non_null(mkdtemp(dir));
+}
+
+void kal_temp_dir_remove(const char *dir)
+{
+    assert_int_equal(nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+}
+
+int kal_cluster_fixture_open(void **state)
+{
+    kal_cluster_fixture *f = kal_calloc(1, sizeof *f);
+    kal_buf error = {0};
+
+    kal_temp_dir_make(f->dir);
+    f->cluster = kal_cluster_start(f->dir, &error);
+    if (!f->cluster || kal_migrate(kal_cluster_conninfo(f->cluster), 4, NULL, &error) != KAL_OK)
+        fail_msg("%s", error.data);
+    f->sql = PQconnectdb(kal_cluster_conninfo(f->cluster));
+    assert_int_equal(PQstatus(f->sql), CONNECTION_OK);
+    assert_int_equal(uv_loop_init(&f->loop), 0);
+    *state = f;
+    return 0;
+}
+
+int kal_cluster_fixture_close(void **state)
+{
+    kal_cluster_fixture *f = *state;
+    kal_loop_finish(&f->loop);
+    PQfinish(f->sql);
+    kal_cluster_stop(f->cluster);
+    kal_temp_dir_remove(f->dir);
+    kal_free(f);
+    return 0;
+}
+
+const char *kal_ask(PGconn *conn, const char *sql)
+{
+    static char text[4096];
+    PGresult *result = PQexec(conn, sql);
+    ExecStatusType status = PQresultStatus(result);
+    if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
+        fail_msg("%s: %s", sql, PQerrorMessage(conn));
+    snprintf(text, sizeof text, "%s", PQntuples(result) ? PQgetvalue(result, 0, 0) : "");
+    PQclear(result);
+    return text;
+}
+
+void kal_loop_until(uv_loop_t *loop, const bool *flag)
+{
+    uint64_t end = uv_hrtime() + LONGEST_NS;
+    while (!*flag) {
+        if (uv_hrtime() > end)
+            fail_msg("what the test waits for does not come");
+        uv_run(loop, UV_RUN_ONCE);
+    }
+}
+
+void kal_loop_turn(uv_loop_t *loop)
+{
+    uv_run(loop, UV_RUN_NOWAIT);
+}
+
+void kal_loop_finish(uv_loop_t *loop)
+{
+    uv_run(loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(loop), 0);
+}
