@@ -1,6 +1,5 @@
 #include "api/refusal.h"
 
-#include "base/clock.h"
 #include "base/err.h"
 #include "base/uuid.h"
 
@@ -33,7 +32,7 @@ static void on_setup(h2o_filter_t *self, h2o_req_t *req, h2o_ostream_t **slot)
     refusal *r = (refusal *)(void *)h2o_add_ostream(req, sizeof(*r), slot);
     r->super.do_send = on_send;
     r->body = h2o_strdup(&req->pool, text, (size_t)n);
-    kal_uuid_format(kal_uuid_new(kal_clock_real_ms()), id);
+    kal_uuid_format(kal_uuid_new(0), id);
     h2o_iovec_t copy = h2o_strdup(&req->pool, id, KAL_UUID_TEXT);
     h2o_set_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE,
                    H2O_STRLIT("application/json"), 1);

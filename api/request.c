@@ -34,7 +34,8 @@ static void take_id(kal_request *request)
         }
     }
     if (n == 0)
-        kal_uuid_format(kal_uuid_new(kal_clock_real_ms()), request->id);
+        kal_uuid_format(kal_uuid_new(kal_clock_now(kal_engine_clock(request->engine))),
+                        request->id);
 }
 
 kal_request *kal_request_new(kal_api_thread *thread, h2o_req_t *http)

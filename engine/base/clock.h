@@ -30,12 +30,12 @@ int64_t kal_clock_real_ms(void);
 /* Monotonic nanoseconds (they go on while the process is stopped). */
 uint64_t kal_clock_mono_ns(void);
 
-/* Writes ISO-8601 UTC with milliseconds and a NUL. */
+/* Writes ISO-8601 UTC with milliseconds and a NUL; years below 1 and above 9999 are cut to them. */
 void kal_clock_format(int64_t ms, char out[KAL_TIME_TEXT + 1]);
 /* Reads ISO-8601: a date, or date and time with optional fraction and Z or an offset (no offset
  * means UTC); years 1 to 9999. False when the text is none or the date does not exist. */
 bool kal_clock_parse(kal_str text, int64_t *ms);
-/* Reads a duration of spec/flows.md, `^\d+(ms|s|m|h|d|w)$`, at most ten years. */
+/* Reads a duration of spec/flows.md, `^\d+(ms|s|m|h|d|w)$`, at most ten years (3653 days). */
 bool kal_clock_duration(kal_str text, int64_t *ms);
 
 #endif

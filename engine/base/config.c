@@ -86,11 +86,19 @@ static bool read_level(const setting *s, const char *text, kal_buf *error)
     return false;
 }
 
+static bool read_text(const setting *s, const char *text, kal_buf *error)
+{
+    if (kal_str_utf8(kal_str_of(text)))
+        return true;
+    kal_buf_printf(error, "%s must be valid UTF-8", s->name);
+    return false;
+}
+
 static bool check(const setting *s, const char *text, int64_t *number, kal_buf *error)
 {
     switch (s->kind) {
     case KIND_text:
-        return true;
+        return read_text(s, text, error);
     case KIND_int:
         return read_int(s, text, number, error);
     case KIND_bool:
@@ -264,7 +272,7 @@ static size_t url_password(const char *text, const char **password)
     if (!host)
         return 0;
     host += 3;
-    size_t authority = strcspn(host, "/?#");
+    size_t authority = strcspn(host, "/"); /* libpq ends it there too */
     const char *at = memrchr(host, '@', authority);
     const char *colon = at ? memchr(host, ':', (size_t)(at - host)) : NULL;
     if (!colon)

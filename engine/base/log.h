@@ -4,7 +4,12 @@
 #ifndef KAL_BASE_LOG_H
 #define KAL_BASE_LOG_H
 
-typedef enum kal_log_level { KAL_LOG_DEBUG, KAL_LOG_INFO, KAL_LOG_WARN, KAL_LOG_ERROR } kal_log_level;
+typedef enum kal_log_level {
+    KAL_LOG_DEBUG,
+    KAL_LOG_INFO,
+    KAL_LOG_WARN,
+    KAL_LOG_ERROR
+} kal_log_level;
 
 /* Sets the least level that is written (process-wide, at start; the default is info). */
 void kal_log_set_level(kal_log_level level);

@@ -15,7 +15,8 @@ typedef struct kal_uuid {
     uint8_t b[16];
 } kal_uuid;
 
-/* A new version 7 id with the given milliseconds since 1970. */
+/* A new version 7 id of now_ms, milliseconds since 1970; or of a little later, when this thread
+ * has made one of then or later already. */
 kal_uuid kal_uuid_new(int64_t now_ms);
 /* Reads the 36-character form in either case; false when the text is none. */
 bool kal_uuid_parse(kal_str text, kal_uuid *out);

@@ -10,9 +10,9 @@
 
 /* The zone is known ("Europe/Berlin", "UTC"). */
 bool kal_zone_known(kal_str zone);
-/* The first instant at or after now_ms when clocks in the zone show hour:minute. A time that
- * daylight saving skips gives the instant right after the gap, one that comes twice the first. An
- * unknown zone counts as UTC. */
+/* The first instant at or after now_ms when clocks in the zone begin to show hour:minute. A time
+ * that daylight saving skips gives the instant right after the gap, of one that comes twice a day
+ * only the first counts. An unknown zone counts as UTC. */
 int64_t kal_zone_next(kal_str zone, int hour, int minute, int64_t now_ms);
 
 #endif

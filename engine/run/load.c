@@ -180,17 +180,19 @@ static void plan_event(kal_load *load, kal_customer *customer, const kal_work *w
     }
 }
 
-static void plan_trigger(kal_load *load, kal_customer *customer, const kal_work *work)
+static void plan_trigger(kal_load *load, kal_customer *customer, kal_work *work)
 {
     kal_flow *flow = kal_flows_find(load->batch->flows, work->flow_id);
     kal_version *version = flow ? kal_flow_active(flow) : NULL;
+    if ((!flow || flow->status == KAL_FLOW_UNKNOWN) && !work->tries++)
+        need_tenant(load, work->tenant); /* drafts come without news */
     customer->want_row = true;
     if (version && version->graph)
         want_entry(load, customer, version);
     load->batch->bursts++;
 }
 
-static void plan_work(kal_load *load, kal_customer *customer, const kal_work *work)
+static void plan_work(kal_load *load, kal_customer *customer, kal_work *work)
 {
     switch (work->kind) {
     case KAL_WORK_EVENT:
@@ -217,7 +219,7 @@ static void plan_work(kal_load *load, kal_customer *customer, const kal_work *wo
 
 static void plan_customer(kal_load *load, kal_customer *customer)
 {
-    for (const kal_work *work = customer->works; work; work = work->next)
+    for (kal_work *work = customer->works; work; work = work->next)
         plan_work(load, customer, work);
     if (customer->want_row && customer->external_id.p) {
         push(&load->customer_tenants, kal_v_uuid(customer->tenant));

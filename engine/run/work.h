@@ -57,7 +57,7 @@ struct kal_work {
     void (*done)(kal_work *work); /* runs on thread `origin`; frees with kal_work_free */
     void *data;
     int origin;
-    int tries; /* times its flow turned out to have moved on */
+    int tries; /* times its flow was looked up anew */
 
     kal_err err;
     char *message; /* owned; more than kal_err_text, or NULL */

@@ -89,7 +89,7 @@ function equal(a, b)
   if kind ~= kind_of(b) then return false end
   if kind == "number" then
     if type(a) == type(b) then return a == b end
-    return number(a) == number(b)
+    return number(a) == number(b) and a == b -- of 64 bits, which a double may only resemble
   end
   if kind == "list" then return equal_lists(a, b) end
   if kind == "object" then return equal_objects(a, b) end

@@ -3,7 +3,7 @@ import pytest
 
 import times
 from support.client import wait_until
-from support.graphs import chain, edge, graph, node, start
+from support.graphs import chain, graph, node, start
 
 
 def tag(id):
@@ -450,10 +450,3 @@ def test_a_paused_flow_takes_no_one_in_and_others_go_on(tenant):
     assert tenant.instances(paused, customer_id="d") == []
     tenant.post(f"/instances/{tenant.instance_of(paused, 'c')['id']}/cancel")
     assert tenant.instance_of(paused, "c")["exit_reason"] == "cancelled_by_operator"
-
-
-def test_edges_may_be_given_twice(tenant):
-    made = chain(tag("a"))
-    made["edges"].append(edge("start -> a"))
-    answer = tenant.post(f"/flows/{tenant.draft(made)}/activate")
-    assert answer.status_code in (200, 422)

@@ -69,7 +69,10 @@ class Server:
         self.process = None
 
     def run_environment(self):
-        return {**os.environ, "KALCIFER_HOME": str(ROOT), "KALCIFER_DATA_DIR": str(self.data),
+        """Ours, without the settings of whoever runs the tests."""
+        kept = {name: value for name, value in os.environ.items()
+                if not name.startswith("KALCIFER_") and name != "DATABASE_URL"}
+        return {**kept, "KALCIFER_HOME": str(ROOT), "KALCIFER_DATA_DIR": str(self.data),
                 "PORT": str(self.port), "KALCIFER_ADMIN_KEY": ADMIN_KEY, **self.environment}
 
     def command(self, *arguments):

@@ -178,6 +178,7 @@ static void exit_criteria_can_be_met(void **state)
     assert_right(*state, WITH("'exit_criteria':{'event_type':'bye','filter':{'a':1}}"));
     assert_right(*state, WITH("'exit_criteria':{'condition':'accumulated.a.b > 3'}"));
     assert_right(*state, WITH("'exit_criteria':null"));
+    assert_right(*state, WITH("'exit_criteria':{}"));
     assert_refused(*state, WITH("'exit_criteria':[]"), "/exit_criteria: must be a map");
     assert_refused(*state, WITH("'exit_criteria':{'filter':{}}"),
                    "/exit_criteria: needs an event_type or a condition");
@@ -218,7 +219,7 @@ static void all_problems_come_together(void **state)
             "lost") ",{'id':'n','type':'nope'},{'id':'t','type':'add_tag'}],"
                     "'edges':[" EDGE("in", "q") "," EDGE("q", "a") "," EDGE("a", "q") "," EDGE(
                         "a", "ghost") "," EDGE("in", "n") "," EDGE("in", "t") "],"
-                                                                              "'exit_criteria':{},'"
+                                                                              "'exit_criteria':{'x':1},'"
                                                                               "frequency_cap':[]}",
         "duplicate node id: a", "node n: unknown type nope", "node t: /tag: can't be blank",
         "edge references unknown target node: ghost",
