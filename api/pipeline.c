@@ -2,9 +2,21 @@
 
 #include "api/reply.h"
 
+/* A process that stands by, or has lost a shard, answers reads alone: what it wrote, the shards of
+ * another would not learn of. */
+static bool may_write(kal_request *request)
+{
+    h2o_iovec_t method = request->http->method;
+    bool reads = h2o_memis(method.base, method.len, H2O_STRLIT("GET")) ||
+                 h2o_memis(method.base, method.len, H2O_STRLIT("HEAD"));
+    return reads || kal_engine_is_active(request->engine);
+}
+
 static void handle(kal_request *request)
 {
-    if (request->route->handle)
+    if (!may_write(request))
+        kal_reply_error(request, KAL_ERR_UNAVAILABLE, "this process stands by");
+    else if (request->route->handle)
         request->route->handle(request);
     else
         kal_read_run(request);

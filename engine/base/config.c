@@ -34,7 +34,7 @@ static const setting settings[] = {
 #define COUNT (sizeof settings / sizeof *settings)
 
 /* Names of the environment that are no settings: the test harness's and the crash points'. */
-static const char *const reserved[] = {"KALCIFER_BIN", "KALCIFER_LONG", "KALCIFER_CRASH_POINT"};
+static const char *const reserved[] = {"KALCIFER_BIN", "KALCIFER_LONG"};
 
 typedef struct value {
     char *text, *origin;

@@ -40,7 +40,9 @@
     X(rate_trigger, "RATE_LIMIT_TRIGGER_PER_MINUTE", int, "100", 0, 10000000,                      \
       "triggers a minute per tenant; 0: no limit")                                                 \
     X(enable_custom_code, "ENABLE_CUSTOM_CODE", bool, "false", 0, 0,                               \
-      "whether flows may use custom_code")
+      "whether flows may use custom_code")                                                         \
+    X(crash_point, "KALCIFER_CRASH_POINT", text, "", 0, 0,                                         \
+      "point:n, where a crash test lets the process die")
 
 typedef struct kal_config kal_config;
 

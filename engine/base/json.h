@@ -28,7 +28,8 @@ json_t *kal_json_path(const json_t *value, kal_str path);
 /* Deep equality where 1 and 1.0 are equal. */
 bool kal_json_equal(const json_t *a, const json_t *b);
 /* Every key of `filter` (a dot-path) leads in `data` to an equal value; a list in the filter
- * matches any of its members, a missing path is null. NULL or an empty filter matches everything. */
+ * matches any of its members, a missing path is null. NULL or an empty filter matches
+ * everything. */
 bool kal_json_matches(const json_t *filter, const json_t *data);
 /* A string member as a slice (p NULL when absent or no string). */
 kal_str kal_json_get_str(const json_t *object, const char *key);

@@ -1,6 +1,7 @@
 #include "run/engine.h"
 
 #include "base/alloc.h"
+#include "base/crash.h"
 #include "base/log.h"
 #include "run/engine_state.h"
 
@@ -281,6 +282,7 @@ static void leave(void *data)
 kal_engine *kal_engine_start(const kal_engine_options *options, kal_buf *error)
 {
     kal_engine *engine = kal_calloc(1, sizeof *engine);
+    kal_crash_arm(kal_config_text(options->config, "KALCIFER_CRASH_POINT"));
     engine->options = *options;
     engine->n_threads = options->threads;
     uv_sem_init(&engine->entered, 0);
@@ -382,6 +384,15 @@ void kal_engine_stop(kal_engine *engine)
 }
 
 /* ---- what the API reads ---- */
+
+bool kal_engine_is_active(kal_engine *engine)
+{
+    int shards = atomic_load(&engine->n_shards);
+    for (int s = 0; s < shards; s++)
+        if (!atomic_load_explicit(&engine->shards[s].runs, memory_order_relaxed))
+            return false;
+    return shards > 0;
+}
 
 int kal_engine_thread(const kal_engine *engine)
 {

@@ -54,6 +54,9 @@ void kal_engine_flow_changed(kal_engine *engine, kal_uuid tenant, kal_uuid flow,
 void kal_engine_advance(kal_engine *engine, int64_t target_ms,
                         void (*done)(void *data, kal_err err, int64_t now_ms), void *data);
 
+/* This process holds every shard: it may change what all of them must learn of. From any thread. */
+bool kal_engine_is_active(kal_engine *engine);
+
 /* This thread's index, Lua state (for checks) and database pools: `reads` runs as the role under
  * row level security (kal_pool_tenant_call), `writes` as the owner. */
 int kal_engine_thread(const kal_engine *engine);

@@ -188,7 +188,7 @@ static kal_value json_value(kal_batch *batch, const json_t *json)
     kal_json_write(&text, json);
     kal_str kept = kal_batch_text(batch, (kal_str){text.data, text.len});
     kal_buf_deinit(&text);
-    return kal_v_str(KAL_JSONB, kept);
+    return kal_v_str(KAL_JSON, kept);
 }
 
 static kal_value time_value(int64_t ms)

@@ -191,8 +191,8 @@ static bool prepare(kal_cluster *cluster, const char *data_dir, kal_buf *error)
              make_socket_dir(cluster, error))
         programs = kal_initdb_programs(&cluster->user, cluster->home, error);
     if (programs && kal_initdb(&cluster->user, programs, cluster->home, error)) {
-        kal_server_options options = {&cluster->user, programs, cluster->home,
-                                      cluster->socket_dir, log};
+        kal_server_options options = {&cluster->user, programs, cluster->home, cluster->socket_dir,
+                                      log};
         cluster->server = kal_server_new(&options);
     }
     kal_free(programs);

@@ -11,7 +11,6 @@
 #define U KAL_UUID
 #define T KAL_TEXT
 #define J KAL_JSON
-#define B KAL_JSONB
 #define I2 KAL_INT2
 #define I4 KAL_INT4
 #define I8 KAL_INT8
@@ -26,7 +25,7 @@ typedef struct kal_table_spec {
 #define SPEC(table, n, ...) [KAL_TABLE_##table] = {KAL_SQL_JOURNAL_##table, n, {__VA_ARGS__}}
 
 static const kal_table_spec specs[KAL_TABLE_COUNT] = {
-    SPEC(CUSTOMER, 13, U, U, T, I8, T, T, T, T, B, B, B, TS, TS),
+    SPEC(CUSTOMER, 13, U, U, T, I8, T, T, T, T, J, J, J, TS, TS),
     SPEC(EVENT, 9, U, U, I8, T, T, T, J, TS, TS),
     SPEC(DEDUPE, 7, I8, T, U, I4, I4, I4, TS),
     SPEC(INSTANCE_START, 16, U, U, U, I4, U, T, I8, I2, T, J, J, J, TS, TS, TS, T),

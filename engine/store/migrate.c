@@ -98,8 +98,8 @@ static bool create_deployment(PGconn *conn, int shards)
     snprintf(text, sizeof text, "%d", shards);
     return run_with(conn, "INSERT INTO deployment (shards) VALUES ($1)", 1, values) &&
            run_with(conn,
-                    "INSERT INTO shard_lease (shard) SELECT s FROM generate_series(0, $1 - 1) s",
-                    1, values);
+                    "INSERT INTO shard_lease (shard) SELECT s FROM generate_series(0, $1 - 1) s", 1,
+                    values);
 }
 
 static bool apply(PGconn *conn, const kal_migration *migration, int shards)

@@ -22,11 +22,11 @@ struct kal_pg_call {
     kal_pg_item *items;
     kal_pg_rows **rows; /* results, which are PGresults in truth */
     size_t n, cap;
-    size_t prepares;    /* sections with a Prepare that are not answered */
-    size_t at;          /* the item that the next result belongs to */
-    PGresult *error;    /* the first error */
-    size_t failed;      /* the item it belongs to */
-    kal_err refused;      /* why it was not sent, and in words (static text) */
+    size_t prepares; /* sections with a Prepare that are not answered */
+    size_t at;       /* the item that the next result belongs to */
+    PGresult *error; /* the first error */
+    size_t failed;   /* the item it belongs to */
+    kal_err refused; /* why it was not sent, and in words (static text) */
     const char *refusal;
 };
 

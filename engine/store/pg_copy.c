@@ -208,8 +208,7 @@ static void on_io(void *data)
     }
     if (!more)
         return;
-    if (!alive || PQstatus(c->link.conn) == CONNECTION_BAD ||
-        !kal_pg_link_flush(&c->link, NULL))
+    if (!alive || PQstatus(c->link.conn) == CONNECTION_BAD || !kal_pg_link_flush(&c->link, NULL))
         end_lost(c);
 }
 

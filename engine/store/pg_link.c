@@ -23,11 +23,16 @@ kal_err kal_pg_sqlstate_err(const char *sqlstate)
         const char *prefix;
         kal_err err;
     } meanings[] = {
-        {"08", KAL_ERR_UNAVAILABLE},       {"53", KAL_ERR_UNAVAILABLE},
-        {"57P01", KAL_ERR_UNAVAILABLE},    {"57P02", KAL_ERR_UNAVAILABLE},
-        {"57P03", KAL_ERR_UNAVAILABLE},    {"57014", KAL_ERR_UNAVAILABLE},
-        {"KL001", KAL_ERR_FENCED},         {"23505", KAL_ERR_VALIDATION_FAILED},
-        {"23503", KAL_ERR_IN_USE},         {"22", KAL_ERR_VALIDATION_FAILED},
+        {"08", KAL_ERR_UNAVAILABLE},
+        {"53", KAL_ERR_UNAVAILABLE},
+        {"57P01", KAL_ERR_UNAVAILABLE},
+        {"57P02", KAL_ERR_UNAVAILABLE},
+        {"57P03", KAL_ERR_UNAVAILABLE},
+        {"57014", KAL_ERR_UNAVAILABLE},
+        {"KL001", KAL_ERR_FENCED},
+        {"23505", KAL_ERR_VALIDATION_FAILED},
+        {"23503", KAL_ERR_IN_USE},
+        {"22", KAL_ERR_VALIDATION_FAILED},
         /* Its Prepare failed ahead in the pipeline, for another call: a repetition prepares. */
         {"26000", KAL_ERR_UNAVAILABLE},
     };
@@ -74,11 +79,17 @@ static PGconn *start(const kal_pg_options *options)
     kal_buf session = {0};
     session_options(&session, options);
     /* The conninfo overrides what stands before it; what stands after overrides the conninfo. */
-    const char *const keywords[] = {"keepalives_idle", "keepalives_interval", "keepalives_count",
-                                    "tcp_user_timeout", "dbname", "options", "application_name",
-                                    "client_encoding", NULL};
-    const char *const values[] = {"10", "5", "3", "20000", options->conninfo, session.data,
-                                  "kalcifer", "UTF8", NULL};
+    const char *const keywords[] = {"keepalives_idle",
+                                    "keepalives_interval",
+                                    "keepalives_count",
+                                    "tcp_user_timeout",
+                                    "dbname",
+                                    "options",
+                                    "application_name",
+                                    "client_encoding",
+                                    NULL};
+    const char *const values[] = {"10",         "5",        "3",    "20000", options->conninfo,
+                                  session.data, "kalcifer", "UTF8", NULL};
     PGconn *conn = PQconnectStartParams(keywords, values, 1);
     kal_buf_deinit(&session);
     return conn;

@@ -20,8 +20,8 @@
 
 typedef struct kal_pg_link {
     uv_loop_t *loop;
-    PGconn *conn;     /* NULL: closed */
-    uv_poll_t *poll;  /* its own piece of memory: a socket may change while connecting */
+    PGconn *conn;    /* NULL: closed */
+    uv_poll_t *poll; /* its own piece of memory: a socket may change while connecting */
     int events;
     bool connected;
     /* error NULL: connected; else why not, and the link is to be closed. */

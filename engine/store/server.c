@@ -26,8 +26,7 @@ struct kal_server {
     char *home, *log;
     char *argv[MAX_ARGS]; /* with a NULL behind the last */
     size_t n;
-    pid_t pid;  /* 0: none */
-    bool child; /* ours to wait for; else adopted */
+    pid_t pid; /* 0: none */
 };
 
 static void add(kal_server *server, const char *text)
@@ -201,7 +200,6 @@ bool kal_server_adopt(kal_server *server)
     if (pid <= 0 || !works_in(pid, server->home))
         return false;
     server->pid = pid;
-    server->child = false;
     return true;
 }
 
@@ -231,7 +229,6 @@ bool kal_server_spawn(kal_server *server, kal_buf *error)
         kal_buf_printf(error, "PostgreSQL cannot be started: %s", strerror(errno));
     close(log);
     server->pid = pid > 0 ? pid : 0;
-    server->child = true;
     return pid > 0;
 }
 
@@ -239,8 +236,9 @@ bool kal_server_alive(kal_server *server)
 {
     if (!server->pid)
         return false;
-    bool alive = server->child ? waitpid(server->pid, NULL, WNOHANG) == 0
-                               : works_in(server->pid, server->home);
+    /* A child of ours is asked first, for a dead one has to be reaped. */
+    pid_t ended = waitpid(server->pid, NULL, WNOHANG);
+    bool alive = ended < 0 ? works_in(server->pid, server->home) : ended == 0;
     if (!alive)
         server->pid = 0;
     return alive;

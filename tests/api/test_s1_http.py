@@ -163,10 +163,8 @@ def test_a_body_over_the_limit_is_too_large(tenant):
     assert "error" in answer.json()
 
 
-def test_a_body_over_every_limit_does_not_reach_the_server(server, tenant):
-    head = (f"POST /api/v1/events/batch HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {tenant.key}"
-            f"\r\nContent-Length: {64 * MEBIBYTE}\r\nConnection: close\r\n\r\n").encode()
-    assert b" 413 " in raw(server, head).split(b"\r\n")[0]
+def test_a_body_over_every_limit_is_refused_before_it_is_sent(tenant):
+    assert tenant.announce("/events/batch", 64 * MEBIBYTE) == 413
     assert tenant.get("/flows").status_code == 200
 
 
@@ -208,15 +206,17 @@ def test_a_client_that_hangs_up_loses_nobody_elses_answer(server, tenant):
 
 @pytest.mark.parametrize("query", [
     "limit=", "limit=0", "limit=-1", "limit=501", "limit=ten", "limit=1.5", "limit=1e2",
-    "limit=99999999999999999999", "cursor=", "cursor=*", "cursor=AAAA", "cursor=%00",
-    "cursor=" + "A" * 5000])
+    "limit=99999999999999999999", "cursor=", "cursor=*", "cursor=AAAA",
+    "cursor=" + "A" * 1000])
 def test_a_bad_limit_or_cursor_is_named(tenant, query):
-    if len(query) > 2000:
-        assert tenant.get(f"/flows?{query}").status_code in (404, 414, 422)
-        return
     answer = tenant.get(f"/flows?{query}")
     assert answer.status_code == 422, answer.text
     assert answer.json()["errors"] == {query.split("=")[0]: ["is invalid"]}
+
+
+@pytest.mark.parametrize("query", ["cursor=%00", "limit=%ff", "cursor=%", "&&=&?", "%00=1"])
+def test_a_broken_query_is_never_the_servers_failure(tenant, query):
+    assert tenant.get(f"/flows?{query}").status_code in (200, 400, 422)
 
 
 def test_pages_show_everything_once_newest_first(tenant):

@@ -1,6 +1,7 @@
 """Sections 2 and 3: flows, their versions and their states."""
 import pytest
 
+from support.client import wait_until
 from support.graphs import chain, node
 
 HOLD = chain(node("hold", "wait", duration="10d"), node("end", "exit", reason="done"))
@@ -139,6 +140,7 @@ def test_archiving_takes_no_entries_and_exits_who_is_in_it(tenant):
     flow = tenant.new_flow(HOLD)
     instance = tenant.trigger(flow, "c")
     tenant.move(flow, "archive")
+    wait_until(lambda: tenant.instance(instance)["status"] != "waiting")
     ended = tenant.instance(instance)
     assert (ended["status"], ended["exit_reason"]) == ("exited", "flow_archived")
     assert ended["exited_at"] and ended["waiting"] == [] and ended["current_nodes"] == []
@@ -157,7 +159,10 @@ def test_a_draft_that_was_refused_is_still_a_draft(tenant):
 
 def test_instances_are_listed_by_status_customer_and_version(tenant):
     flow = tenant.new_flow(HOLD)
-    ids = [tenant.trigger(flow, f"c{i}") for i in range(3)]
+    ids = []
+    for i in range(3):
+        ids.append(tenant.trigger(flow, f"c{i}"))
+        tenant.advance("1ms")  # of one instant, none is the newest
     tenant.ok("POST", f"/instances/{ids[0]}/cancel")
     assert [i["id"] for i in tenant.instances(flow)] == ids[::-1]
     assert [i["id"] for i in tenant.instances(flow, status="waiting")] == ids[:0:-1]

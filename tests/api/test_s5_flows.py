@@ -116,7 +116,6 @@ def test_cart_bought_within_the_hour(tenant):
 
 def test_cart_bought_a_moment_before(tenant):
     """The order was faster than the cart's event."""
-    tenant.new_flow(load("abandoned-cart"))
     tenant.event("ada", "order_placed")
     tenant.advance("4m")
     walk = cart(tenant)
@@ -173,12 +172,13 @@ def trial(tenant, zone="America/New_York"):
 
 def to_the_offer(tenant, walk, ready):
     """Checks that the offer waits for 9 o'clock at the customer's, and goes there."""
-    walk.is_at("offer_at")
     until = times.next_clock(ready, "09:00", "America/New_York")
-    assert [(w["node_id"], w["until"]) for w in tenant.instance(walk.id)["waiting"]] == [
-        ("offer_at", until)]
-    tenant.advance(f"{times.milliseconds(tenant.now(), until)}ms")
+    if until > tenant.now():
+        waiting = tenant.instance(walk.id)["waiting"]
+        assert [(w["node_id"], w["until"]) for w in waiting] == [("offer_at", until)]
+        tenant.advance(f"{times.milliseconds(tenant.now(), until)}ms")
     walk.is_at("paid")
+    assert tenant.step(walk.id, "offer_at")["completed_at"] == until
 
 
 def test_trial_used_and_paid(tenant, sql):

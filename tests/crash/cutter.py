@@ -60,7 +60,8 @@ class Link:
     def forward(self, kind, message):
         if begins_flush(kind, message):
             self.way = self.cutter.choose()
-            self.left = self.cutter.dice.randint(1, 8)
+            # Held right after the lease's Bind, Describe and Execute: its row is locked.
+            self.left = 4 if self.way == "held" else self.cutter.dice.randint(2, 9)
         self.left -= 1
         torn = self.way in ("torn", "held") and (kind == "S" or not self.left)
         if self.way == "refused" or torn and self.way == "torn":
@@ -158,7 +159,7 @@ class Cutter:
         def stop():
             for link in self.links:
                 link.abort()
-            self.loop.stop()
+            self.loop.call_later(0.1, self.loop.stop)
         self.loop.call_soon_threadsafe(stop)
         self.thread.join(10)
         shutil.rmtree(self.home, ignore_errors=True)

@@ -44,13 +44,15 @@ def test_no_kill_of_the_engine_loses_or_doubles_anything(server, scale, dice):
         for _ in range(scale["engine_kills"]):
             world.fill(scale["in_flight"])
             world.stir()
-            time.sleep(dice.uniform(0, 1.5 * scale["wait_seconds"]))
+            time.sleep(dice.uniform(0, scale["wait_seconds"]))
             world.uptime.down()
             server.kill()
+            world.count_in_flight()
             server.start()
             world.uptime.up()
         world.finish()
         world.check()
+        assert min(world.in_flight) >= scale["in_flight"] // 2, world.in_flight
     finally:
         world.close()
 
@@ -61,7 +63,8 @@ def test_no_kill_of_postgresql_loses_or_doubles_anything(server, scale, dice):
         try:
             world.fill(scale["in_flight"])
             world.stir()
-            time.sleep(dice.uniform(0, 1.5 * scale["wait_seconds"]))
+            time.sleep(dice.uniform(0, scale["wait_seconds"]))
+            world.count_in_flight()
             world.uptime.down()
             kill_postgres(server.data)
             world.load.settle()

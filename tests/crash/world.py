@@ -34,6 +34,7 @@ class World:
         self.load = Load(self.tenant.key, [s.base for s in servers], dice, **load)
         self.uptime = Uptime()
         self.customers = []
+        self.in_flight = []  # instances, at each death
         self.gone = 0  # customers who have been sent their event
 
     # Traffic
@@ -56,6 +57,9 @@ class World:
             cursor.execute("SELECT count(*) FROM instance WHERE flow_id = %s AND status IN "
                            "('running', 'waiting', 'paused')", (self.flow,))
             return cursor.fetchone()[0]
+
+    def count_in_flight(self):
+        self.in_flight.append(self.live())
 
     def fill(self, in_flight, seconds=120):
         """Enters customers until so many instances are in flight."""
@@ -80,6 +84,7 @@ class World:
         until(lambda: not audit.pending(self.db, self.flow), seconds, "every delivery is settled")
 
     def check(self, in_doubt=False):
+        print(audit.summary(self))
         found = audit.problems(self, in_doubt)
         assert not found, "\n".join(found)
 

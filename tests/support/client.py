@@ -1,6 +1,7 @@
 """A client of the API: a tenant with its key, and what tests do with it again and again."""
 import itertools
 import json
+from http.client import HTTPConnection
 
 import requests
 
@@ -40,6 +41,17 @@ class Client:
 
     def delete(self, path, body=None, **more):
         return self.request("DELETE", path, body, **more)
+
+    def announce(self, path, length):
+        """The status that answers a POST of a body so long of which nothing is sent."""
+        connection = HTTPConnection(self.base.removeprefix("http://"), timeout=60)
+        connection.putrequest("POST", V1 + path)
+        connection.putheader("Authorization", self.session.headers.get("Authorization", ""))
+        connection.putheader("Content-Length", str(length))
+        connection.endheaders()
+        status = connection.getresponse().status
+        connection.close()
+        return status
 
     def ok(self, method, path, body=None, status=200, **more):
         """The answer's JSON, when its status is the one expected."""

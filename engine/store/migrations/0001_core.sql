@@ -73,7 +73,8 @@ CREATE TABLE flow_version (
     PRIMARY KEY (flow_id, number)
 );
 
--- customer_key is XXH3 of the external id, seeded by the tenant; it decides the shard.
+-- customer_key is XXH3 of the external id, seeded by the tenant; it decides the shard. Values are
+-- json, not jsonb, which would turn 1e22 into an integer that no reader takes back.
 CREATE TABLE customer (
     id uuid PRIMARY KEY,
     tenant_id uuid NOT NULL,
@@ -83,9 +84,9 @@ CREATE TABLE customer (
     phone text,
     name text,
     timezone text,
-    properties jsonb NOT NULL DEFAULT '{}',
-    tags jsonb NOT NULL DEFAULT '[]',
-    preferences jsonb NOT NULL DEFAULT '{}',
+    properties json NOT NULL DEFAULT '{}',
+    tags json NOT NULL DEFAULT '[]',
+    preferences json NOT NULL DEFAULT '{}',
     created_at timestamptz NOT NULL,
     last_seen_at timestamptz,
     UNIQUE (tenant_id, external_id)

@@ -1,6 +1,6 @@
 -- Customers of instances.
 SELECT DISTINCT ON (c.id) c.customer_key, c.id, c.external_id, c.email, c.phone, c.name,
-    c.timezone, c.properties::text, c.tags::text, c.preferences::text, c.created_at,
+    c.timezone, c.properties, c.tags, c.preferences, c.created_at,
     c.last_seen_at
 FROM instance i
 JOIN customer c ON c.id = i.customer_uuid

@@ -172,8 +172,11 @@ static inline void reload_waits(rig *r, const kal_instance *old, kal_instance *i
         if (w->dropped)
             continue;
         kal_wait *wait = kal_instance_add_wait(r->batch, instance, w->node);
-        *wait = (kal_wait){.seq = w->seq, .node = w->node, .due_ms = w->due_ms,
-                           .began_ms = w->began_ms, .absolute = w->absolute,
+        *wait = (kal_wait){.seq = w->seq,
+                           .node = w->node,
+                           .due_ms = w->due_ms,
+                           .began_ms = w->began_ms,
+                           .absolute = w->absolute,
                            .yielded = w->yielded,
                            .state = kal_batch_keep(r->batch, json_incref(w->state))};
         kal_str id = kal_graph_at(old->version->graph, w->node)->id;
@@ -191,8 +194,7 @@ static inline void reload_instance(rig *r, kal_customer *customer, const kal_ins
         customer->lasts = last;
         return;
     }
-    kal_instance *instance =
-        kal_customer_add_instance(r->batch, customer, old->id, old->version);
+    kal_instance *instance = kal_customer_add_instance(r->batch, customer, old->id, old->version);
     kal_buf out = {0};
     if (old->lua != KAL_LUA_NONE)
         assert_int_equal(kal_lua_context_accumulated(r->lua, old->lua, &out), KAL_OK);
@@ -221,7 +223,8 @@ static inline void reload_history(rig *r, kal_customer *customer, const kal_cust
 {
     for (const kal_recent *e = old->recent; e; e = e->next) {
         kal_recent *recent = kal_arena_alloc(r->batch->arena, sizeof *recent);
-        *recent = (kal_recent){.id = e->id, .received_ms = e->received_ms,
+        *recent = (kal_recent){.id = e->id,
+                               .received_ms = e->received_ms,
                                .event = kal_batch_keep(r->batch, json_incref(e->event))};
         *customer->recent_last = recent;
         customer->recent_last = &recent->next;

@@ -59,44 +59,52 @@ static inline void dir_free(char *dir)
     free(dir);
 }
 
+static inline const char *path_in(const char *dir, const char *name, char path[512])
+{
+    assert_in_range(snprintf(path, 512, "%s/%s", dir, name), 1, 511);
+    return path;
+}
+
 static inline void dir_write(const char *dir, const char *name, const char *text)
 {
     char path[512];
-    snprintf(path, sizeof path, "%s/%s", dir, name);
+    path_in(dir, name, path);
     FILE *file = fopen(path, "w");
     assert_non_null(file);
     fputs(text, file);
     fclose(file);
 }
 
-/* ---- a home with test types: start, mark, fork, raise, refuse, teleport, big ---- */
+/* ---- a home with test types: start, mark, fork, pass, raise, refuse, teleport, big ---- */
 
-#define NODE(type, category, properties, more, body)                                               \
+#define TEST_NODE(type, category, properties, more, body)                                          \
     "local outcome = require 'kal.outcome'\n"                                                      \
-    "return { type = '" type "', category = '" category "', version = '1', summary = 'a test',\n"   \
+    "return { type = '" type "', category = '" category "', version = '1', summary = 'a test',\n"  \
     "  config = { type = 'object', properties = {" properties "} }," more "\n"                     \
     "  execute = function(config, ctx) " body " end }\n"
 
 /* Appends its id to the customer's property `trail`: the order of the walk. */
-#define MARK                                                                                       \
+#define LEAVE_MARK                                                                                 \
     "local trail = ctx.customer and ctx.customer.properties.trail\n"                               \
     "local mark = { kind = 'update_profile',\n"                                                    \
     "  fields = { trail = (trail and trail .. ' ' or '') .. ctx.node_id } }\n"
-#define NEEDS "needs = function() return { customer = true } end,"
-#define ANY(name) name " = { description = 'any' }, "
+#define NEEDS_CUSTOMER "needs = function() return { customer = true } end,"
+#define FREE_PROPERTY(name) name " = { description = 'any' }, "
 
 static const char *const test_types[][2] = {
-    {"start.lua", NODE("start", "trigger", "", "", "return outcome.complete {}")},
-    {"mark.lua", NODE("mark", "action", "", NEEDS,
-                      MARK "return outcome.with(outcome.complete {}, mark)")},
-    {"fork.lua", NODE("fork", "condition", ANY("pick"), "branches = { 'left', 'right' }," NEEDS,
-                      "return outcome.branch(config.pick, {})")},
-    {"raise.lua", NODE("raise", "action", "", "", "error('it broke', 0)")},
-    {"refuse.lua", NODE("refuse", "action", "", "", "return outcome.fail('it would not')")},
-    {"teleport.lua", NODE("teleport", "action", "", "",
-                          "return outcome.with(outcome.complete {}, { kind = 'teleport' })")},
-    {"big.lua", NODE("big", "action", ANY("kb"), "",
-                     "return outcome.complete { text = string.rep('x', config.kb * 1024) }")},
+    {"start.lua", TEST_NODE("start", "trigger", "", "", "return outcome.complete {}")},
+    {"mark.lua", TEST_NODE("mark", "action", "", NEEDS_CUSTOMER,
+                           LEAVE_MARK "return outcome.with(outcome.complete {}, mark)")},
+    {"fork.lua", TEST_NODE("fork", "condition", FREE_PROPERTY("pick"),
+                           "branches = { 'left', 'right' }," NEEDS_CUSTOMER,
+                           "return outcome.branch(config.pick, {})")},
+    {"pass.lua", TEST_NODE("pass", "action", "", "", "return outcome.complete {}")},
+    {"raise.lua", TEST_NODE("raise", "action", "", "", "error('it broke', 0)")},
+    {"refuse.lua", TEST_NODE("refuse", "action", "", "", "return outcome.fail('it would not')")},
+    {"teleport.lua", TEST_NODE("teleport", "action", "", "",
+                               "return outcome.with(outcome.complete {}, { kind = 'teleport' })")},
+    {"big.lua", TEST_NODE("big", "action", FREE_PROPERTY("kb"), "",
+                          "return outcome.complete { text = string.rep('x', config.kb * 1024) }")},
 };
 
 static inline void link_in(const char *home, const char *name, const char *target)
@@ -104,8 +112,7 @@ static inline void link_in(const char *home, const char *name, const char *targe
     char from[512];
     char *to = realpath(target, NULL);
     assert_non_null(to);
-    snprintf(from, sizeof from, "%s/%s", home, name);
-    assert_int_equal(symlink(to, from), 0);
+    assert_int_equal(symlink(to, path_in(home, name, from)), 0);
     free(to);
 }
 
@@ -115,8 +122,7 @@ static inline kal_lua *test_lua_new(void)
 {
     char *home = dir_new();
     char plugins[512];
-    snprintf(plugins, sizeof plugins, "%s/plugins", home);
-    assert_int_equal(mkdir(plugins, 0700), 0);
+    assert_int_equal(mkdir(path_in(home, "plugins", plugins), 0700), 0);
     link_in(home, "lua", "lua");
     link_in(home, "nodes", "nodes");
     link_in(home, "plugins/log", "plugins/log");

@@ -1,8 +1,5 @@
-/* What an operator draws is what happens: branches, joins, ends, failures, and the limits that keep
- * one customer's walk from taking everybody's time. */
+/* What an operator draws is what happens: branches, joins, ends, failures. */
 #include "run_rig.h"
-
-#include "base/clock.h"
 
 /* Triggers the graph for customer "ann" and walks; answers the instance. */
 static kal_instance *walk(rig *r, const char *graph)
@@ -40,7 +37,8 @@ static void a_node_runs_once_per_arrival(void **state)
 
 static void a_trigger_starts_every_entry(void **state)
 {
-    assert_walk(state, "one:start two:start a:mark b:mark one>a two>b", KAL_STATUS_COMPLETED, "a b");
+    assert_walk(state, "one:start two:start a:mark b:mark one>a two>b", KAL_STATUS_COMPLETED,
+                "a b");
 }
 
 static void a_branch_follows_its_own_edges_only(void **state)
@@ -66,7 +64,7 @@ static void a_join_of_any_fires_once(void **state)
     assert_walk(state,
                 "in:start a:mark b1:mark b2:mark j:join{'mode':'any'} after:mark"
                 " in>a>j in>b1>b2>j j>after",
-                KAL_STATUS_COMPLETED, "a b1 after b2");
+                KAL_STATUS_COMPLETED, "a b1 b2 after"); /* once: b2 is absorbed */
 }
 
 /* A customer whom a condition sends elsewhere must not hang at the join for ever. */
@@ -102,9 +100,9 @@ static void nested_joins_fire_from_the_inner_to_the_outer(void **state)
 static void a_join_waits_for_a_branch_that_waits(void **state)
 {
     rig r = rig_new(state);
-    kal_instance *instance = walk(&r,
-                                  "in:start a:mark w:wait{'duration':'1h'} b:mark j:join after:mark"
-                                  " in>a>j in>w>b>j j>after");
+    kal_instance *instance =
+        walk(&r, "in:start a:mark w:wait{'duration':'1h'} b:mark j:join after:mark"
+                 " in>a>j in>w>b>j j>after");
     assert_ended(instance, KAL_STATUS_WAITING, NULL);
     assert_trail(&r, "ann", "a");
     assert_int_equal(rig_fire(&r, HOUR), 1);
@@ -130,9 +128,9 @@ static void a_join_of_any_absorbs_what_arrives_days_later(void **state)
 static void an_exit_drops_what_was_queued(void **state)
 {
     rig r = rig_new(state);
-    kal_instance *instance = walk(&r,
-                                  "in:start a:mark w:wait{'duration':'1h'} out:exit{'reason':'left'}"
-                                  " never:mark in>a in>w in>out in>never a>never");
+    kal_instance *instance =
+        walk(&r, "in:start a:mark w:wait{'duration':'1h'} out:exit{'reason':'left'}"
+                 " never:mark in>a in>w in>out in>never a>never");
     assert_ended(instance, KAL_STATUS_COMPLETED, "left");
     assert_trail(&r, "ann", "a");
     rig_free(&r);
@@ -194,75 +192,95 @@ static void a_failure_drops_what_was_queued(void **state)
                 KAL_STATUS_FAILED, "");
 }
 
-/* ---- 256 KB ---- */
+/* ---- what nodes see ---- */
 
-/* Context and results count together. */
-static void the_given_context_counts(void **state)
+/* A node that comes after a change of the profile decides on the new profile. */
+static void a_walk_sees_its_own_changes_of_the_profile(void **state)
+{
+    assert_walk(state,
+                "in:start p:update_profile{'fields':{'plan':'gold'}} t:add_tag{'tag':'vip'}"
+                " c:condition{'expression':'_customer.properties.plan == \\'gold\\' &&"
+                " len(_customer.tags) == 1'} yes:mark no:mark"
+                " in>p>t>c c>yes@true c>no@false",
+                KAL_STATUS_COMPLETED, "yes");
+}
+
+static void nodes_see_the_ids_and_what_the_caller_gave(void **state)
 {
     rig r = rig_new(state);
-    kal_work *work = rig_trigger(&r, rig_flow(&r, "in:start x:big{'kb':100} in>x"), "ann");
-    char *text = kal_alloc(200 * 1024);
-    memset(text, 'x', 200 * 1024);
-    work->body = json_pack("{s:s#}", "given", text, 200 * 1024);
-    kal_free(text);
+    kal_flow *flow = rig_flow(&r, "in:start c:condition{'expression':'_customer_id == \\'ann\\' &&"
+                                  " len(_flow_id) == 36 && len(_instance_id) == 36 &&"
+                                  " len(_tenant_id) == 36 && order.total == 49.99 &&"
+                                  " preferences.sms == false'} yes:mark no:mark"
+                                  " in>c c>yes@true c>no@false");
+    rig_op(&r, "ann", KAL_CUSTOMER_CREATE, "{'preferences':{'sms':false}}");
+    rig_trigger(&r, flow, "ann")->body = json_of("{'order':{'total':49.99}}");
     rig_act(&r);
-    assert_int_equal(work->err, KAL_OK);
-    assert_ended(rig_instance(&r, "ann"), KAL_STATUS_FAILED, "context_too_large");
+    assert_trail(&r, "ann", "yes");
     rig_free(&r);
 }
 
-/* A row of megabytes would be read and written at each of the customer's events. */
-static void results_of_one_burst_count_together(void **state)
+static void preferences_of_the_caller_go_before_the_customers(void **state)
 {
     rig r = rig_new(state);
-    kal_instance *instance =
-        walk(&r, "in:start x:big{'kb':100} y:big{'kb':100} z:big{'kb':100} in>x>y>z");
-    assert_ended(instance, KAL_STATUS_FAILED, "context_too_large");
+    kal_flow *flow = rig_flow(&r, "in:start c:preference_gate{'channel':'sms'} yes:mark no:mark"
+                                  " in>c c>yes@true c>no@false");
+    rig_op(&r, "ann", KAL_CUSTOMER_CREATE, "{'preferences':{'sms':false}}");
+    rig_trigger(&r, flow, "ann")->body = json_of("{'preferences':{'sms':true}}");
+    rig_act(&r);
+    assert_trail(&r, "ann", "yes");
     rig_free(&r);
 }
 
-static void a_result_that_is_too_large_is_not_kept(void **state)
+/* The welcome must not leave after the offer. */
+static void sends_leave_in_the_order_of_the_walk(void **state)
 {
     rig r = rig_new(state);
-    kal_instance *instance =
-        walk(&r, "in:start x:big{'kb':300,'on_error':'continue'} w:wait{'duration':'1h'} in>x>w");
-    assert_ended(instance, KAL_STATUS_WAITING, NULL);
-    rig_next(&r, 0);
-    assert_in_range(rig_instance(&r, "ann")->accumulated.n, 2, 256 * 1024);
+    walk(&r, "in:start a:send_email{'template_id':'t'} b:send_email{'template_id':'t'}"
+             " c:send_email{'template_id':'t'} in>a>b>c");
+    const char *nodes[] = {"a", "b", "c"};
+    size_t n = 0;
+    for (const kal_sent *sent = r.batch->sent; sent; sent = sent->next)
+        assert_true(kal_str_is(kal_json_get_str(sent->json, "node_id"), nodes[n++]));
+    assert_int_equal(n, 3);
     rig_free(&r);
 }
 
-/* ---- limits ---- */
-
-/* in, then k diamonds s>l, s>r, l>t, r>t, t = the next s: each doubles the tokens. */
-static json_t *diamonds(int k)
+static void each_send_has_an_id_of_its_own(void **state)
 {
-    kal_buf text = {0};
-    kal_buf_puts(&text, "in:start s0:mark in>s0");
-    for (int i = 0; i < k; i++)
-        kal_buf_printf(&text, " l%d:start2 r%d:start2 s%d:start2 s%d>l%d>s%d s%d>r%d>s%d", i, i,
-                       i + 1, i, i, i + 1, i, i, i + 1);
-    char *at = text.data;
-    while ((at = strstr(at, "start2")))
-        memcpy(at, "joina ", 6); /* placeholders of equal length for the type below */
-    json_t *graph = graph_of("in:start");
-    kal_buf_deinit(&text);
-    json_t *nodes = json_object_get(graph, "nodes");
-    json_t *edges = json_object_get(graph, "edges");
-    char a[16], b[16], c[16], d[16];
-    json_array_append_new(nodes, json_pack("{s:s,s:s}", "id", "s0", "type", "track"));
-    json_array_append_new(edges, json_pack("{s:s,s:s}", "source", "in", "target", "s0"));
-    for (int i = 0; i < k; i++) {
-        snprintf(a, sizeof a, "s%d", i);
-        snprintf(b, sizeof b, "l%d", i);
-        snprintf(c, sizeof c, "r%d", i);
-        snprintf(d, sizeof d, "s%d", i + 1);
-        json_array_append_new(nodes, json_pack("{s:s,s:s}", "id", b, "type", "track"));
-    }
-    return graph;
+    rig r = rig_new(state);
+    walk(&r, "in:start a:mark b:mark x:send_email{'template_id':'t'} in>a>x in>b>x");
+    assert_non_null(r.batch->sent);
+    assert_non_null(r.batch->sent->next);
+    assert_false(kal_uuid_eq(r.batch->sent->id, r.batch->sent->next->id));
+    rig_free(&r);
 }
 
 int main(void)
 {
-    return 0;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(branches_run_first_in_first_out),
+        cmocka_unit_test(a_node_runs_once_per_arrival),
+        cmocka_unit_test(a_trigger_starts_every_entry),
+        cmocka_unit_test(a_branch_follows_its_own_edges_only),
+        cmocka_unit_test(a_join_of_all_waits_for_the_slower_branch),
+        cmocka_unit_test(a_join_of_any_fires_once),
+        cmocka_unit_test(a_bypassed_join_fires_all_the_same),
+        cmocka_unit_test(a_join_that_nothing_reaches_never_fires),
+        cmocka_unit_test(nested_joins_fire_from_the_inner_to_the_outer),
+        cmocka_unit_test(a_join_waits_for_a_branch_that_waits),
+        cmocka_unit_test(a_join_of_any_absorbs_what_arrives_days_later),
+        cmocka_unit_test(an_exit_drops_what_was_queued),
+        cmocka_unit_test(a_goal_ends_everything_unless_told_otherwise),
+        cmocka_unit_test(another_leaf_ends_its_branch_only),
+        cmocka_unit_test(what_a_node_raises_fails_the_instance),
+        cmocka_unit_test(on_error_continues_or_branches),
+        cmocka_unit_test(a_failure_drops_what_was_queued),
+        cmocka_unit_test(a_walk_sees_its_own_changes_of_the_profile),
+        cmocka_unit_test(nodes_see_the_ids_and_what_the_caller_gave),
+        cmocka_unit_test(preferences_of_the_caller_go_before_the_customers),
+        cmocka_unit_test(sends_leave_in_the_order_of_the_walk),
+        cmocka_unit_test(each_send_has_an_id_of_its_own),
+    };
+    return cmocka_run_group_tests(tests, open_lua, close_lua);
 }

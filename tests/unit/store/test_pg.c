@@ -59,9 +59,8 @@ static void on_state(void *data, bool up)
 
 static kal_pg_options options_of(kal_cluster_fixture *f, line *l)
 {
-    return (kal_pg_options){.conninfo = kal_cluster_conninfo(f->cluster),
-                            .on_state = on_state,
-                            .data = l};
+    return (kal_pg_options){
+        .conninfo = kal_cluster_conninfo(f->cluster), .on_state = on_state, .data = l};
 }
 
 static void connect_line(kal_cluster_fixture *f, line *l)
@@ -98,11 +97,12 @@ static kal_args *lock_args(int shard)
 /* Adds the statement that stores a conversion with this id (version 7 ids grow). */
 static void add_conversion(kal_pg_call *call, kal_uuid id, const char *type)
 {
-    const kal_type types[] = {KAL_UUID, KAL_UUID, KAL_UUID,   KAL_UUID,     KAL_UUID,
+    const kal_type types[] = {KAL_UUID, KAL_UUID,   KAL_UUID, KAL_UUID,     KAL_UUID,
                               KAL_TEXT, KAL_FLOAT8, KAL_JSON, KAL_TIMESTAMP};
-    const kal_value row[] = {kal_v_uuid(id), kal_v_uuid(id), kal_v_uuid(id),
-                             kal_v_uuid(id), kal_v_uuid(id), kal_v_text(type),
-                             kal_v_float(49.99), kal_v_str(KAL_JSON, kal_str_of("{\"a\":1}")),
+    const kal_value row[] = {kal_v_uuid(id),           kal_v_uuid(id),
+                             kal_v_uuid(id),           kal_v_uuid(id),
+                             kal_v_uuid(id),           kal_v_text(type),
+                             kal_v_float(49.99),       kal_v_str(KAL_JSON, kal_str_of("{\"a\":1}")),
                              kal_v_time(1763711100123)};
     const kal_value *const rows[] = {row};
     kal_args *args = kal_args_new();
@@ -239,8 +239,8 @@ static void test_large_calls_and_answers_do_not_lock_up(void **state)
         kal_args_add_array(asked, KAL_UUID, &tenant, 1);
         kal_pg_call_add(call, KAL_SQL_LOAD_FLOWS, asked);
         kal_args_add_array(sent, KAL_UUID, &tenant, 1);
-        kal_args_add_array(sent, KAL_TEXT,
-                           (kal_value[]){kal_v_str(KAL_TEXT, (kal_str){text, BIG})}, 1);
+        kal_args_add_array(sent, KAL_TEXT, (kal_value[]){kal_v_str(KAL_TEXT, (kal_str){text, BIG})},
+                           1);
         kal_pg_call_add(call, KAL_SQL_LOAD_CUSTOMERS, sent);
         kal_pg_send(l.pg, call, on_answer, &answers[i]);
     }

@@ -1,4 +1,5 @@
-/* What is lost when this fails: requests pile up without bound, or one tenant sees another's rows. */
+/* What is lost when this fails: requests pile up without bound, or one tenant sees another's rows.
+ */
 #include "base/alloc.h"
 #include "store/cluster_fixture.h"
 #include "store/pool.h"

@@ -14,7 +14,8 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-/* Sends args to a statement by plain libpq and compares its first value, as the server prints it. */
+/* Sends args to a statement by plain libpq and compares its first value, as the server prints it.
+ */
 static void expect_text(void **state, const char *sql, kal_args *args, const char *text)
 {
     kal_cluster_fixture *f = *state;
@@ -55,9 +56,9 @@ static void test_single_values(void **state)
     expect_single(state, kal_v_text(NULL), "null");
     expect_single(state, kal_v_null(KAL_UUID), "null");
     expect_single(state, kal_v_str(KAL_JSON, kal_str_of("{\"b\": 1, \"a\":2}")),
-                 "{\"b\": 1, \"a\":2}");
+                  "{\"b\": 1, \"a\":2}");
     expect_single(state, kal_v_str(KAL_JSONB, kal_str_of("{\"b\":1,\"a\":2}")),
-                 "{\"a\": 2, \"b\": 1}");
+                  "{\"a\": 2, \"b\": 1}");
     expect_single(state, kal_v_str(KAL_BYTEA, (kal_str){"\0\xff", 2}), "\\x00ff");
 }
 
@@ -116,7 +117,7 @@ static void test_rows_become_columns(void **state)
     kal_args_add(args, kal_v_text("ahead"));
     kal_args_add_rows(args, types, COUNT(types), rows, COUNT(rows));
     expect_text(state, "SELECT json_agg(u)::text || $1 FROM unnest($2, $3) u (n, t)", args,
-           "[{\"n\":1,\"t\":\"one\"}, \n {\"n\":2,\"t\":null}]ahead");
+                "[{\"n\":1,\"t\":\"one\"}, \n {\"n\":2,\"t\":null}]ahead");
 }
 
 static void test_long_columns_arrive_whole(void **state)
@@ -133,7 +134,7 @@ static void test_long_columns_arrive_whole(void **state)
     kal_args *args = kal_args_new();
     kal_args_add_rows(args, types, COUNT(types), rows, ROWS);
     expect_text(state, "SELECT sum(n) || ' ' || sum(length(t)) FROM unnest($1, $2) u (n, t)", args,
-           "199990000 390000");
+                "199990000 390000");
 }
 
 int main(void)
