@@ -52,12 +52,14 @@ static json_t *masked(const json_t *recipient)
     json_t *out = json_object();
     const char *key;
     json_t *value;
-    json_object_foreach ((json_t *)(uintptr_t)recipient, key, value) {
+    json_object_foreach((json_t *)(uintptr_t)recipient, key, value)
+    {
         kal_buf text = {0};
         if (json_is_string(value))
             kal_log_mask(json_string_value(value), &text);
-        json_object_set_new(out, key, json_is_string(value) ? json_string(text.data ? text.data : "")
-                                                            : json_incref(value));
+        json_object_set_new(out, key,
+                            json_is_string(value) ? json_string(text.data ? text.data : "")
+                                                  : json_incref(value));
         kal_buf_deinit(&text);
     }
     return out;
@@ -70,7 +72,8 @@ void kal_ledger_add(kal_ledger *ledger, kal_uuid delivery, const json_t *line)
     json_t *value;
     kal_uuid_format(delivery, id);
     kal_buf_printf(&ledger->lines, PREFIX "%s\"", id);
-    json_object_foreach ((json_t *)(uintptr_t)line, key, value) {
+    json_object_foreach((json_t *)(uintptr_t)line, key, value)
+    {
         if (strcmp(key, "delivery_id") == 0)
             continue;
         json_t *shown = strcmp(key, "recipient") == 0 ? masked(value) : json_incref(value);

@@ -5,7 +5,6 @@
 #include "base/crash.h"
 #include "base/log.h"
 
-#define PER_FLUSH 500
 #define MAX_ATTEMPTS 5
 
 typedef enum kal_stage {
@@ -183,9 +182,9 @@ static void write_row(kal_flush *flush, const kal_item *item, const char *status
         row[6] = kal_v_time(item->at_ms);
 }
 
-void kal_outbox_fill(kal_outbox *outbox, kal_flush *flush, int64_t now_ms)
+size_t kal_outbox_fill(kal_outbox *outbox, kal_flush *flush, size_t most, int64_t now_ms)
 {
-    size_t budget = outbox->ready.count < PER_FLUSH ? outbox->ready.count : PER_FLUSH;
+    size_t budget = outbox->ready.count < most ? outbox->ready.count : most;
     while (budget--) {
         kal_item *item = take(&outbox->ready);
         if (item->stage == ANSWERED) {
@@ -203,14 +202,15 @@ void kal_outbox_fill(kal_outbox *outbox, kal_flush *flush, int64_t now_ms)
         }
         append(&outbox->flying, item);
     }
+    return outbox->flying.count;
 }
 
 /* Asks the provider what is to be done, and does it: the log provider's line joins the ledger. */
 static void prepare(kal_outbox *outbox, kal_item *item)
 {
     kal_buf error = {0};
-    json_t *request = kal_lua_provider_send(outbox->options.lua, kal_str_of(item->provider),
-                                            item->json, &error);
+    json_t *request =
+        kal_lua_provider_send(outbox->options.lua, kal_str_of(item->provider), item->json, &error);
     if (!request)
         answer(item, "failed", error.len ? error.data : "the provider refused it");
     else if (!kal_str_is(kal_json_get_str(request, "sink"), "log"))

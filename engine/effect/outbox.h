@@ -1,9 +1,9 @@
 /* A shard's outbox: deliveries that are committed and on their way to a provider.
- * The attempt is recorded (attempts + 1, one flush) before anything leaves; how it ended is recorded
- * with a later flush. An attempt that a crash left open is looked up in the ledger when this very
- * node made it, and is in doubt, never resent, when another did.
- * Invariant: what leaves had its attempt committed under this shard's lease.
- * Thread: the shard's. Blocks: on the ledger's file. */
+ * The attempt is recorded (attempts + 1, one flush) before anything leaves; how it ended is
+ * recorded with a later flush. An attempt that a crash left open is looked up in the ledger when
+ * this very node made it, and is in doubt, never resent, when another did. Invariant: what leaves
+ * had its attempt committed under this shard's lease. Thread: the shard's. Blocks: on the ledger's
+ * file. */
 #ifndef KAL_EFFECT_OUTBOX_H
 #define KAL_EFFECT_OUTBOX_H
 
@@ -29,13 +29,13 @@ kal_outbox *kal_outbox_new(const kal_outbox_options *options);
 void kal_outbox_free(kal_outbox *outbox);
 /* Takes in a committed delivery that was not attempted; json is what the provider gets. */
 void kal_outbox_add(kal_outbox *outbox, kal_uuid id, kal_uuid flow, kal_str provider, json_t *json);
-/* Takes in pending deliveries as a takeover finds them (LOAD_PENDING). `ours`: the attempts that are
- * open were made by this node. */
+/* Takes in pending deliveries as a takeover finds them (LOAD_PENDING). `ours`: the attempts that
+ * are open were made by this node. */
 void kal_outbox_recover(kal_outbox *outbox, const kal_pg_rows *rows, bool ours);
 /* There is something to write: attempts or results. */
 bool kal_outbox_wants_flush(const kal_outbox *outbox);
-/* Adds at most a few hundred rows to the flush, one unit each. */
-void kal_outbox_fill(kal_outbox *outbox, kal_flush *flush, int64_t now_ms);
+/* Adds at most `most` rows to the flush, one unit each; answers how many. */
+size_t kal_outbox_fill(kal_outbox *outbox, kal_flush *flush, size_t most, int64_t now_ms);
 /* The flush is committed: results are done with, attempts leave now. Answers how many were sent. */
 size_t kal_outbox_committed(kal_outbox *outbox, int64_t now_ms);
 /* Flows have changed: deliveries of paused ones are looked at again. */

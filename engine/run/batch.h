@@ -49,10 +49,10 @@ typedef struct kal_wait {
 typedef struct kal_token {
     struct kal_token *next;
     uint32_t node;
-    bool joined;         /* a join that fires */
+    bool joined;          /* a join that fires */
     const kal_wait *wait; /* it comes from this wait, NULL: it arrives by an edge */
-    const char *trigger; /* "event", "timeout", or NULL */
-    json_t *event;       /* borrowed from the batch */
+    const char *trigger;  /* "event", "timeout", or NULL */
+    json_t *event;        /* borrowed from the batch */
 } kal_token;
 
 typedef enum kal_join_state { KAL_JOIN_EMPTY, KAL_JOIN_ARRIVED, KAL_JOIN_FIRED } kal_join_state;
@@ -152,7 +152,7 @@ struct kal_batch {
     size_t works, bursts;
     kal_sent *sent;
     struct kal_putoff *putoff; /* timers that come up again later, whatever becomes of the flush */
-    json_t *garbage; /* array: values that live as long as the batch */
+    json_t *garbage;           /* array: values that live as long as the batch */
     struct {
         uint64_t events, starts, completions, failures, exits, nodes;
     } counts;

@@ -208,8 +208,8 @@ static bool node_hears(const kal_graph_node *node, const json_t *event)
 static void look_back(kal_walk *walk, const kal_graph_node *node, const kal_wait *wait)
 {
     for (const kal_recent *r = walk->instance->customer->recent; r; r = r->next) {
-        if (r->received_ms < wait->began_ms - node->lookback_ms || has_seen(walk->instance, r->id) ||
-            !node_hears(node, r->event))
+        if (r->received_ms < wait->began_ms - node->lookback_ms ||
+            has_seen(walk->instance, r->id) || !node_hears(node, r->event))
             continue;
         see(walk->batch, walk->instance, r->id);
         kal_token *token = push_token(walk, wait->node);
@@ -354,7 +354,8 @@ static bool expected(const kal_walk *walk, uint32_t join)
         if (kal_graph_reaches(walk->graph, t->node, join))
             return true;
     for (const kal_wait *w = walk->instance->waits; w; w = w->next)
-        if (!w->dropped && w->node != KAL_GRAPH_NONE && kal_graph_reaches(walk->graph, w->node, join))
+        if (!w->dropped && w->node != KAL_GRAPH_NONE &&
+            kal_graph_reaches(walk->graph, w->node, join))
             return true;
     for (uint32_t n = 0; n < kal_graph_count(walk->graph); n++)
         if (n != join && walk->instance->joins[n] == KAL_JOIN_ARRIVED &&

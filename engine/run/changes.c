@@ -23,9 +23,9 @@ struct kal_round {
     int origin, left;
     void (*ask)(kal_shard *shard, kal_round_message *message);
     void (*over)(kal_round *round);
-    kal_uuid tenant;         /* of a flow change */
-    int64_t target_ms;       /* of a clock's move */
-    int64_t next_due_ms;     /* least answer of this round */
+    kal_uuid tenant;     /* of a flow change */
+    int64_t target_ms;   /* of a clock's move */
+    int64_t next_due_ms; /* least answer of this round */
     void (*changed)(void *data);
     void (*advanced)(void *data, kal_err err, int64_t now_ms);
     void *data;

@@ -30,9 +30,9 @@ static json_t *delivery_json(const kal_instance *instance, const kal_graph_node 
     kal_uuid_format(instance->id, id);
     json_object_set_new(json, "instance_id", json_string(id));
     json_object_set_new(json, "node_id", json_stringn(node->id.p, node->id.n));
-    json_object_set_new(json, "customer_id",
-                        json_stringn(instance->customer->external_id.p,
-                                     instance->customer->external_id.n));
+    json_object_set_new(
+        json, "customer_id",
+        json_stringn(instance->customer->external_id.p, instance->customer->external_id.n));
     json_object_set(json, "channel", json_object_get(effect, "channel"));
     json_object_set(json, "provider", json_object_get(effect, "provider"));
     json_object_set(json, "recipient", json_object_get(effect, "recipient"));
@@ -145,11 +145,12 @@ bool kal_effects_apply(kal_batch *batch, kal_instance *instance, const kal_graph
 {
     size_t i;
     json_t *effect;
-    json_array_foreach ((json_t *)(uintptr_t)effects, i, effect) {
+    json_array_foreach((json_t *)(uintptr_t)effects, i, effect)
+    {
         if (!apply_one(batch, instance, node, effect)) {
             kal_str kind = kal_json_get_str(effect, "kind");
-            snprintf(error, 160, "the effect %.*s is not understood", (int)(kind.n < 64 ? kind.n : 64),
-                     kind.p ? kind.p : "");
+            snprintf(error, 160, "the effect %.*s is not understood",
+                     (int)(kind.n < 64 ? kind.n : 64), kind.p ? kind.p : "");
             return false;
         }
     }

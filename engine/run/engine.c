@@ -157,6 +157,7 @@ static void create_shard(kal_message *message)
         .on_lost = on_shard_lost,
         .may_act = may_act,
         .data = engine,
+        .last_call_ns = &engine->last_call_ns,
     };
     kal_shard *shard = kal_shard_new(&options, &error);
     if (!shard) {

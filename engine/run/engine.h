@@ -24,9 +24,9 @@ typedef struct kal_engine_options {
     const kal_config *config; /* borrowed, outlives the engine */
     const char *conninfo;
     const char *data_dir;
-    const char *home;         /* where lua/, nodes/ and plugins/ lie */
-    kal_clock *clock;         /* borrowed */
-    kal_uuid node;            /* this process's id, from the data directory */
+    const char *home; /* where lua/, nodes/ and plugins/ lie */
+    kal_clock *clock; /* borrowed */
+    kal_uuid node;    /* this process's id, from the data directory */
     int threads;
     /* Runs on each thread before its loop turns, and before it ends: the API's listeners. */
     void (*on_thread_start)(kal_engine *engine, int thread, uv_loop_t *loop, void *data);
@@ -71,11 +71,11 @@ typedef void (*kal_engine_listener)(void *data, const kal_uuid *tenants, size_t 
 void kal_engine_on_tenants_changed(kal_engine *engine, kal_engine_listener listener, void *data);
 
 typedef struct kal_engine_status {
-    int shards, owned;        /* in the deployment; held by this process and ready */
-    bool database;            /* reachable from this thread */
-    uint64_t waiting;         /* waits in the index */
-    uint64_t timers;          /* timers in memory */
-    uint64_t queued;          /* works not begun */
+    int shards, owned; /* in the deployment; held by this process and ready */
+    bool database;     /* reachable from this thread */
+    uint64_t waiting;  /* waits in the index */
+    uint64_t timers;   /* timers in memory */
+    uint64_t queued;   /* works not begun */
     uint64_t events, starts, completions, failures, exits, nodes; /* since the process began */
     uint64_t flushes, flushed_rows, flush_failures, deliveries_sent, recoveries;
     uint64_t flush_ns, lua_bytes; /* time in flushes; Lua memory */

@@ -8,8 +8,8 @@
 
 struct kal_flows {
     kal_lua *lua;
-    kal_strmap tenants; /* by id */
-    kal_strmap flows;   /* by id */
+    kal_strmap tenants;  /* by id */
+    kal_strmap flows;    /* by id */
     kal_strmap by_place; /* flow id, version, node id -> place + 1 */
     kal_place *places;
     uint32_t n_places, cap_places;

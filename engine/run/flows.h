@@ -1,9 +1,8 @@
-/* A shard's view of the flow tables: tenants' flows, the versions that walk, and places (a node of a
- * version), which waits in the index refer to by number.
- * A tenant's flows are loaded when it first does something and again when they change; versions
- * are immutable and loaded once, when first needed.
- * Invariant: pointers to flows, versions and places stay valid as long as the kal_flows.
- * Thread: the shard's. Blocks: never. */
+/* A shard's view of the flow tables: tenants' flows, the versions that walk, and places (a node of
+ * a version), which waits in the index refer to by number. A tenant's flows are loaded when it
+ * first does something and again when they change; versions are immutable and loaded once, when
+ * first needed. Invariant: pointers to flows, versions and places stay valid as long as the
+ * kal_flows. Thread: the shard's. Blocks: never. */
 #ifndef KAL_RUN_FLOWS_H
 #define KAL_RUN_FLOWS_H
 
@@ -32,9 +31,9 @@ typedef struct kal_version {
     struct kal_version *next; /* of its flow */
     kal_flow *flow;
     int32_t number;
-    kal_graph *graph;     /* NULL until loaded */
-    int64_t lookback_ms;  /* the greatest of its nodes */
-    bool broken;          /* its graph does not compile any more (a plugin is gone) */
+    kal_graph *graph;    /* NULL until loaded */
+    int64_t lookback_ms; /* the greatest of its nodes */
+    bool broken;         /* its graph does not compile any more (a plugin is gone) */
 } kal_version;
 
 struct kal_flow {
@@ -83,8 +82,8 @@ kal_version *kal_flows_version(kal_flows *flows, kal_uuid tenant, kal_uuid flow,
 kal_flow *kal_flows_find(const kal_flows *flows, kal_uuid flow);
 /* The active version of an active flow, NULL when it has none. */
 kal_version *kal_flow_active(const kal_flow *flow);
-/* The exit criteria that hold for a loaded version: the graph's (i = 0) and the flow's (i = 1), each
- * NULL when there is none. */
+/* The exit criteria that hold for a loaded version: the graph's (i = 0) and the flow's (i = 1),
+ * each NULL when there is none. */
 const json_t *kal_version_exit_criteria(const kal_version *version, int i);
 /* An event of this type could end an instance of the (loaded) version by its exit criteria. */
 bool kal_version_watches(const kal_version *version, kal_str event_type);

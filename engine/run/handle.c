@@ -62,8 +62,8 @@ static bool may_enter_again(const kal_batch *batch, const kal_customer *customer
     if (kal_reentry_free(flow, &ms))
         return true;
     int64_t ended = last_ended(customer, flow);
-    return ended == KAL_UNSET || (ms != KAL_NEVER && ended != KAL_NEVER &&
-                                  ended + ms <= batch->now_ms);
+    return ended == KAL_UNSET ||
+           (ms != KAL_NEVER && ended != KAL_NEVER && ended + ms <= batch->now_ms);
 }
 
 static kal_err check_entry(const kal_batch *batch, const kal_customer *customer,

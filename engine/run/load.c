@@ -8,7 +8,16 @@
 #define NO_STATEMENT SIZE_MAX
 
 /* The statements of a load, each sent only when it has something to ask. */
-typedef enum kal_part { KNOWN, INSTANCES, WAITS, CUSTOMERS, CUSTOMERS_OF, LAST, EVENTS, PARTS } kal_part;
+typedef enum kal_part {
+    KNOWN,
+    INSTANCES,
+    WAITS,
+    CUSTOMERS,
+    CUSTOMERS_OF,
+    LAST,
+    EVENTS,
+    PARTS
+} kal_part;
 
 /* A growing list of parameter values. */
 typedef struct kal_list {
@@ -255,10 +264,10 @@ void kal_load_free(kal_load *load)
 {
     if (!load)
         return;
-    kal_list *lists[] = {&load->known_keys,       &load->known_ids,    &load->known_tenants,
-                         &load->instances,        &load->instances_of, &load->customer_tenants,
-                         &load->customer_ids,     &load->last_keys,    &load->last_flows,
-                         &load->event_keys,       &load->event_since,  &load->event_tenants};
+    kal_list *lists[] = {&load->known_keys,   &load->known_ids,    &load->known_tenants,
+                         &load->instances,    &load->instances_of, &load->customer_tenants,
+                         &load->customer_ids, &load->last_keys,    &load->last_flows,
+                         &load->event_keys,   &load->event_since,  &load->event_tenants};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         kal_free(lists[i]->items);
     kal_strmap_deinit(&load->wanted);
@@ -357,9 +366,9 @@ static void take_known(kal_load *load, const kal_pg_rows *rows, size_t row)
     if (!customer)
         return;
     kal_known *known = kal_arena_alloc(load->batch->arena, sizeof *known);
-    *known = (kal_known){customer->known, text_at(load, rows, row, 1),
-                         (int32_t)kal_pg_int(rows, row, 2), (int32_t)kal_pg_int(rows, row, 3),
-                         (int32_t)kal_pg_int(rows, row, 4)};
+    *known =
+        (kal_known){customer->known, text_at(load, rows, row, 1), (int32_t)kal_pg_int(rows, row, 2),
+                    (int32_t)kal_pg_int(rows, row, 3), (int32_t)kal_pg_int(rows, row, 4)};
     customer->known = known;
 }
 
@@ -386,7 +395,8 @@ static void take_state(kal_load *load, kal_instance *instance, json_t *state)
     instance->joins = kal_arena_alloc(load->batch->arena, kal_graph_count(graph));
     const char *id;
     json_t *value;
-    json_object_foreach (joins, id, value) {
+    json_object_foreach(joins, id, value)
+    {
         uint32_t node = kal_graph_find(graph, kal_str_of(id));
         if (node != KAL_GRAPH_NONE)
             instance->joins[node] = (uint8_t)json_integer_value(value);
@@ -506,8 +516,8 @@ static void take_event(kal_load *load, const kal_pg_rows *rows, size_t row)
 void kal_load_take(kal_load *load, const kal_pg_reply *reply)
 {
     static void (*const takers[PARTS])(kal_load *, const kal_pg_rows *, size_t) = {
-        [KNOWN] = take_known,         [INSTANCES] = take_instance,   [WAITS] = take_wait,
-        [CUSTOMERS] = take_customer,  [CUSTOMERS_OF] = take_customer, [LAST] = take_last,
+        [KNOWN] = take_known,        [INSTANCES] = take_instance,    [WAITS] = take_wait,
+        [CUSTOMERS] = take_customer, [CUSTOMERS_OF] = take_customer, [LAST] = take_last,
         [EVENTS] = take_event,
     };
     for (int p = 0; p < PARTS; p++) {

@@ -62,9 +62,9 @@ static void check_tags(json_t **problems, const json_t *tags)
         problem(problems, "tags", "is invalid");
         return;
     }
-    json_array_foreach (tags, i, tag)
-        if (!json_is_string(tag) || !json_string_length(tag) || json_string_length(tag) > MAX_TEXT)
-            problem(problems, "tags", "must be texts of 1 to 255 bytes");
+    json_array_foreach(tags, i, tag) if (!json_is_string(tag) || !json_string_length(tag) ||
+                                         json_string_length(tag) > MAX_TEXT)
+        problem(problems, "tags", "must be texts of 1 to 255 bytes");
 }
 
 json_t *kal_profile_check(const json_t *fields)
@@ -124,7 +124,8 @@ void kal_profile_update(kal_batch *batch, kal_customer *customer, const json_t *
 {
     const char *key;
     json_t *value;
-    json_object_foreach ((json_t *)(uintptr_t)fields, key, value) {
+    json_object_foreach((json_t *)(uintptr_t)fields, key, value)
+    {
         kal_str *slot = column(customer, key);
         if (slot && (json_is_string(value) || json_is_null(value)))
             set_column(batch, customer, slot, value);

@@ -1,7 +1,6 @@
 /* A shard's run queue: fair between tenants, urgent before patient.
- * Invariant: works of one tenant and class come out in the order they went in; a tenant waits for at
- * most one work of every other tenant of its class.
- * Thread: the shard's. Blocks: never. */
+ * Invariant: works of one tenant and class come out in the order they went in; a tenant waits for
+ * at most one work of every other tenant of its class. Thread: the shard's. Blocks: never. */
 #ifndef KAL_RUN_QUEUE_H
 #define KAL_RUN_QUEUE_H
 

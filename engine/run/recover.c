@@ -44,8 +44,7 @@ bool kal_shard_refill(kal_shard *shard, int64_t until_ms)
     kal_timers *timers = &shard->timers;
     if (timers->loading)
         return true;
-    if (timers->horizon.due_ms > until_ms + HORIZON_MS / 2 ||
-        timers->heap.len >= REFILL_ROWS / 2)
+    if (timers->horizon.due_ms > until_ms + HORIZON_MS / 2 || timers->heap.len >= REFILL_ROWS / 2)
         return false;
     kal_timer from;
     kal_timer horizon = {.due_ms = until_ms + HORIZON_MS, .seq = UINT32_MAX};

@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MAX_BURSTS 200     /* works that may wake or start an instance, a turn */
-#define MAX_WORKS 4000     /* works of any kind, a turn */
-#define MAX_TIMER_SHARE 50 /* of a turn in which a caller waits */
-#define MAX_QUEUED 65536   /* callers' works that may wait */
+#define MAX_BURSTS 200          /* works that may wake or start an instance, a turn */
+#define MAX_WORKS 4000          /* works of any kind, a turn */
+#define CALLERS_NS 250000000ULL /* callers are about when one came this lately */
+#define MAX_QUEUED 65536        /* callers' works that may wait */
 #define MAX_TIMERS_QUEUED 20000
 #define MIN_TICK_MS 1
 #define MAX_TICK_MS 60000
@@ -111,6 +111,7 @@ kal_shard *kal_shard_new(const kal_shard_options *options, kal_buf *error)
     shard->ledger = ledger;
     shard->queue = kal_queue_new();
     kal_timers_init(&shard->timers);
+    kal_pace_init(&shard->pace);
     kal_shard_forget(shard);
     open_handles(shard);
     return shard;
@@ -166,6 +167,7 @@ void kal_shard_answer(kal_shard *shard, kal_work *list, kal_err err)
 void kal_shard_submit(kal_shard *shard, kal_work *list)
 {
     bool open = shard->state == KAL_SHARD_READY && kal_pg_is_up(shard->pg);
+    atomic_store_explicit(shard->options.last_call_ns, kal_clock_mono_ns(), memory_order_relaxed);
     for (kal_work *work = list, *next; work; work = next) {
         next = work->next;
         work->next = NULL;
@@ -253,7 +255,7 @@ static void take_class(kal_shard *shard, kal_batch *batch, kal_class class, size
     }
 }
 
-static void take(kal_shard *shard, kal_batch *batch)
+static void take(kal_shard *shard, kal_batch *batch, size_t patient)
 {
     if (shard->again) {
         kal_work *work = shard->again;
@@ -262,23 +264,29 @@ static void take(kal_shard *shard, kal_batch *batch)
         return;
     }
     take_class(shard, batch, KAL_CLASS_EVENT, MAX_BURSTS);
-    if (shard->state != KAL_SHARD_READY)
-        return;
-    /* Patient work fills what is left, and always gets a share; but a caller's turn stays short. */
     size_t bursts = batch->bursts;
-    size_t most = bursts ? bursts + MAX_TIMER_SHARE : MAX_BURSTS;
-    take_class(shard, batch, KAL_CLASS_TIMER, most);
-    take_class(shard, batch, KAL_CLASS_BULK, batch->bursts > bursts ? batch->bursts + 1 : most);
+    take_class(shard, batch, KAL_CLASS_TIMER, bursts + patient);
+    take_class(shard, batch, KAL_CLASS_BULK, bursts + patient);
+    kal_pace_took(&shard->pace, batch->bursts - bursts);
 }
 
-static bool has_work(const kal_shard *shard)
+static bool has_patient_work(const kal_shard *shard)
 {
-    if (shard->again || kal_outbox_wants_flush(shard->outbox))
-        return true;
-    for (int c = 0; c < KAL_CLASS_COUNT; c++)
-        if (kal_queue_count(shard->queue, (kal_class)c))
-            return true;
-    return false;
+    return kal_queue_count(shard->queue, KAL_CLASS_TIMER) ||
+           kal_queue_count(shard->queue, KAL_CLASS_BULK) || kal_outbox_wants_flush(shard->outbox);
+}
+
+bool kal_shard_has_callers(const kal_shard *shard)
+{
+    uint64_t last = atomic_load_explicit(shard->options.last_call_ns, memory_order_relaxed);
+    return last && kal_clock_mono_ns() - last < CALLERS_NS;
+}
+
+/* A draining shard leaves to its successor what nobody waits for: it is in the database. */
+static void drop_patient_work(kal_shard *shard)
+{
+    drain_class(shard, KAL_CLASS_TIMER);
+    drain_class(shard, KAL_CLASS_BULK);
 }
 
 static void publish_figures(kal_shard *shard)
@@ -338,18 +346,24 @@ static void try_turn(kal_shard *shard)
     int64_t now_ms = kal_clock_now(shard->options.clock);
     if (shard->state == KAL_SHARD_READY)
         fire_timers(shard, now_ms);
-    bool busy = shard->state == KAL_SHARD_READY
-                    ? has_work(shard)
-                    : kal_queue_count(shard->queue, KAL_CLASS_EVENT) || shard->again ||
-                          kal_outbox_wants_flush(shard->outbox);
-    if (!busy) {
-        rest(shard, now_ms);
-        return;
+    else
+        drop_patient_work(shard);
+    uint64_t now_ns = kal_clock_mono_ns();
+    size_t patient = kal_pace_begin(&shard->pace, kal_shard_has_callers(shard), now_ns);
+    if (!shard->again && !kal_queue_count(shard->queue, KAL_CLASS_EVENT)) {
+        if (!has_patient_work(shard)) {
+            rest(shard, now_ms);
+            return;
+        }
+        if (!patient) {
+            uv_timer_start(shard->tick, on_tick, kal_pace_wait_ms(&shard->pace, now_ns), 0);
+            return;
+        }
     }
-    kal_batch *batch = kal_batch_new(shard->lua, shard->flows, shard->waits, shard->options.index,
-                                     now_ms);
-    take(shard, batch);
-    kal_turn_begin(shard, batch);
+    kal_batch *batch =
+        kal_batch_new(shard->lua, shard->flows, shard->waits, shard->options.index, now_ms);
+    take(shard, batch, patient);
+    kal_turn_begin(shard, batch, 2 * patient);
 }
 
 void kal_shard_pump(kal_shard *shard)

@@ -11,6 +11,8 @@
 #include "run/thread.h"
 #include "run/work.h"
 
+#include <stdatomic.h>
+
 typedef struct kal_shard kal_shard;
 
 typedef struct kal_shard_options {
@@ -26,6 +28,7 @@ typedef struct kal_shard_options {
     /* The lease is ours by the local clock. */
     bool (*may_act)(void *data);
     void *data;
+    atomic_uint_fast64_t *last_call_ns; /* when a caller's work came last, of all shards */
 } kal_shard_options;
 
 /* On its thread. NULL with one clear line in error. */
@@ -39,7 +42,8 @@ void kal_shard_lose(kal_shard *shard);
 bool kal_shard_is_ready(const kal_shard *shard);
 void kal_shard_submit(kal_shard *shard, kal_work *list);
 /* Reloads a tenant's flows; done runs when no turn that began before is left. */
-void kal_shard_flow_changed(kal_shard *shard, kal_uuid tenant, void (*done)(void *data), void *data);
+void kal_shard_flow_changed(kal_shard *shard, kal_uuid tenant, void (*done)(void *data),
+                            void *data);
 /* Calls back when nothing is left to do at the clock's time, with the next timer's due time at or
  * before `until_ms`, KAL_NEVER when there is none (or the shard is not ready). */
 void kal_shard_when_quiet(kal_shard *shard, int64_t until_ms,

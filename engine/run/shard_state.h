@@ -8,6 +8,7 @@
 #include "run/batch.h"
 #include "run/flows.h"
 #include "run/load.h"
+#include "run/pace.h"
 #include "run/queue.h"
 #include "run/shard.h"
 #include "run/timers.h"
@@ -56,12 +57,14 @@ struct kal_shard {
     kal_waits *waits;
     kal_timers timers;
     kal_queue *queue;
+    kal_pace pace;
     kal_strmap replaying; /* held events whose replay is queued */
 
     uv_timer_t *tick; /* the next timer's due time, or a retry */
     uv_check_t *check;
     bool wants_turn, pumping, in_turn;
     kal_batch *batch;
+    size_t sends;
     kal_load *load;
     kal_work *again; /* works whose load the server refused: one by one */
     uint64_t flush_began_ns;
@@ -80,10 +83,13 @@ struct kal_shard {
 /* shard.c */
 void kal_shard_answer(kal_shard *shard, kal_work *list, kal_err err);
 void kal_shard_pump(kal_shard *shard);
+/* A caller's work came a moment ago, here or on another shard. */
+bool kal_shard_has_callers(const kal_shard *shard);
 /* Empties what a lease gives and its loss takes away. */
 void kal_shard_forget(kal_shard *shard);
 /* turn.c */
-void kal_turn_begin(kal_shard *shard, kal_batch *batch);
+/* `sends`: rows that the outbox may add. */
+void kal_turn_begin(kal_shard *shard, kal_batch *batch, size_t sends);
 /* recover.c */
 void kal_shard_recover(kal_shard *shard, bool ours);
 /* Sees that timers are in memory some way ahead of until_ms; true when a query is under way, after

@@ -1,6 +1,6 @@
 /* A shard's timers. Only those up to a horizon are in memory; the rest stay in the database and
- * come in by keyset, in the order of (due, instance, seq). A timer that was overtaken by an event is
- * not sought out: when it comes up, the index of waits tells that it no longer counts.
+ * come in by keyset, in the order of (due, instance, seq). A timer that was overtaken by an event
+ * is not sought out: when it comes up, the index of waits tells that it no longer counts.
  * Invariant: every committed wait with a due time at or before the horizon is here or has come up.
  * Thread: the shard's. Blocks: never. */
 #ifndef KAL_RUN_TIMERS_H

@@ -22,6 +22,7 @@ static void end_turn(kal_shard *shard)
     shard->batch = NULL;
     shard->in_turn = false;
     shard->turn++;
+    kal_pace_end(&shard->pace, kal_shard_has_callers(shard), kal_clock_mono_ns());
     if (shard->state == KAL_SHARD_OFF) {
         kal_shard_lose(shard);
         return;
@@ -124,8 +125,8 @@ static bool is_stale(kal_shard *shard, kal_customer *customer)
     return true;
 }
 
-/* The server refused what this customer's works would write. Callers learn it; an instance whose own
- * burst it was fails, so that it does not come back for ever. */
+/* The server refused what this customer's works would write. Callers learn it; an instance whose
+ * own burst it was fails, so that it does not come back for ever. */
 static void refuse(kal_shard *shard, kal_customer *customer)
 {
     kal_err err = kal_unit_err(customer->unit);
@@ -203,7 +204,8 @@ static void walk(kal_shard *shard)
     kal_batch *batch = shard->batch;
     kal_handle_all(batch);
     kal_seal(batch);
-    kal_outbox_fill(shard->outbox, batch->flush, batch->now_ms);
+    kal_pace_took(&shard->pace,
+                  kal_outbox_fill(shard->outbox, batch->flush, shard->sends, batch->now_ms));
     shard->flush_began_ns = kal_clock_mono_ns();
     if (!kal_flush_rows(batch->flush)) {
         on_flushed(shard, KAL_OK);
@@ -228,15 +230,16 @@ static void give_up(kal_shard *shard)
                 kal_shard_answer(shard, work, KAL_ERR_UNAVAILABLE);
             else
                 kal_queue_push(shard->queue,
-                               work->kind == KAL_WORK_TIMER ? KAL_CLASS_TIMER : KAL_CLASS_BULK, work);
+                               work->kind == KAL_WORK_TIMER ? KAL_CLASS_TIMER : KAL_CLASS_BULK,
+                               work);
         }
         c->works = NULL;
     }
     end_turn(shard);
 }
 
-/* The server refused a value of the load: each work is loaded by itself, so that only the guilty one
- * fails. */
+/* The server refused a value of the load: each work is loaded by itself, so that only the guilty
+ * one fails. */
 static void isolate(kal_shard *shard, const kal_pg_reply *reply)
 {
     kal_batch *batch = shard->batch;
@@ -314,9 +317,10 @@ static void plan(kal_shard *shard)
         walk(shard);
 }
 
-void kal_turn_begin(kal_shard *shard, kal_batch *batch)
+void kal_turn_begin(kal_shard *shard, kal_batch *batch, size_t sends)
 {
     shard->batch = batch;
+    shard->sends = sends;
     shard->in_turn = true;
     plan(shard);
 }

@@ -33,5 +33,6 @@ uint64_t kal_customer_key(kal_uuid tenant, kal_str customer_id)
     uint64_t half;
     memcpy(&seed, tenant.b, sizeof seed);
     memcpy(&half, tenant.b + sizeof seed, sizeof half);
-    return XXH3_64bits_withSeed(customer_id.p, customer_id.n, seed ^ (half * 0x9E3779B97F4A7C15ULL));
+    return XXH3_64bits_withSeed(customer_id.p, customer_id.n,
+                                seed ^ (half * 0x9E3779B97F4A7C15ULL));
 }

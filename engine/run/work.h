@@ -13,24 +13,24 @@
 #include <stdint.h>
 
 typedef enum kal_work_kind {
-    KAL_WORK_EVENT,    /* event_type, event_id?, body = data, occurred_ms? → routed, started, held */
+    KAL_WORK_EVENT, /* event_type, event_id?, body = data, occurred_ms? → routed, started, held */
     KAL_WORK_TRIGGER,  /* flow_id, body = context → instance_id */
     KAL_WORK_CUSTOMER, /* op, body = fields → answer = the customer's JSON */
     KAL_WORK_CANCEL,   /* instance_id (customer as read from its row) → answer empty */
     /* The rest is made by the shard itself. */
-    KAL_WORK_TIMER,    /* instance_id, seq */
-    KAL_WORK_REPLAY,   /* instance_id, held_id, body = the held event */
-    KAL_WORK_EXIT,     /* instance_id, reason = exit_reason: the flow was archived */
-    KAL_WORK_FAIL      /* instance_id, reason: the server refused what its burst would write */
+    KAL_WORK_TIMER,  /* instance_id, seq */
+    KAL_WORK_REPLAY, /* instance_id, held_id, body = the held event */
+    KAL_WORK_EXIT,   /* instance_id, reason = exit_reason: the flow was archived */
+    KAL_WORK_FAIL    /* instance_id, reason: the server refused what its burst would write */
 } kal_work_kind;
 
 typedef enum kal_customer_op {
-    KAL_CUSTOMER_CREATE,      /* validation_failed when the external id is taken */
-    KAL_CUSTOMER_UPSERT,      /* creates, or sets the fields that are there */
-    KAL_CUSTOMER_UPDATE,      /* not_found when it is not there; sets the fields that are there */
-    KAL_CUSTOMER_TAG,         /* body = array of tags to add */
-    KAL_CUSTOMER_UNTAG,       /* body = array of tags to remove */
-    KAL_CUSTOMER_PREFERENCES  /* body = object, merged shallowly */
+    KAL_CUSTOMER_CREATE,     /* validation_failed when the external id is taken */
+    KAL_CUSTOMER_UPSERT,     /* creates, or sets the fields that are there */
+    KAL_CUSTOMER_UPDATE,     /* not_found when it is not there; sets the fields that are there */
+    KAL_CUSTOMER_TAG,        /* body = array of tags to add */
+    KAL_CUSTOMER_UNTAG,      /* body = array of tags to remove */
+    KAL_CUSTOMER_PREFERENCES /* body = object, merged shallowly */
 } kal_customer_op;
 
 typedef struct kal_work kal_work;
@@ -51,7 +51,7 @@ struct kal_work {
     char *reason;        /* owned */
     int64_t occurred_ms; /* INT64_MIN: not given */
     int64_t due_ms;
-    json_t *body;        /* owned reference */
+    json_t *body;         /* owned reference */
     uint64_t deadline_ns; /* monotonic; work that has not begun by then answers UNAVAILABLE */
 
     void (*done)(kal_work *work); /* runs on thread `origin`; frees with kal_work_free */

@@ -218,8 +218,8 @@ static void refuse(kal_journal *journal, const kal_pg_reply *reply)
     if (top->to - top->from == 1) {
         kal_unit *unit = journal->flush->units[top->from];
         unit->err = reply->err;
-        unit->message = kal_arena_strndup(journal->flush->arena, reply->message,
-                                          strlen(reply->message));
+        unit->message =
+            kal_arena_strndup(journal->flush->arena, reply->message, strlen(reply->message));
         advance(journal);
         return;
     }
@@ -287,8 +287,8 @@ static void send_range(kal_journal *journal)
     kal_pg_send(journal->pg, call, on_flushed, journal);
 }
 
-void kal_journal_flush(kal_journal *journal, kal_flush *flush, void (*done)(void *data, kal_err err),
-                       void *data)
+void kal_journal_flush(kal_journal *journal, kal_flush *flush,
+                       void (*done)(void *data, kal_err err), void *data)
 {
     journal->flush = flush;
     journal->done = done;

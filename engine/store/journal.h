@@ -69,8 +69,8 @@ void kal_journal_open(kal_journal *journal, int64_t epoch, int64_t seq);
 /* Writes the flush and calls done once when the fate of every unit is known, however long the
  * database is away: KAL_OK when the lease held (units tell their own fate), FENCED when it had
  * moved (no unit that was not reported OK is written). */
-void kal_journal_flush(kal_journal *journal, kal_flush *flush, void (*done)(void *data, kal_err err),
-                       void *data);
+void kal_journal_flush(kal_journal *journal, kal_flush *flush,
+                       void (*done)(void *data, kal_err err), void *data);
 /* Called when the connection is up again (kal_pg_options.on_state). */
 void kal_journal_resume(kal_journal *journal);
 

@@ -29,7 +29,7 @@ struct kal_pg {
     bool up, breaking;
     bool complained; /* since it was up last */
     uint64_t delay_ms;
-    uint64_t heard_ms; /* when the server last said something */
+    int quiet_ms; /* ticks without a word from the server while calls are in flight */
     size_t pending;
     kal_pg_queue refused, queued, sent;
     kal_pg_statement statements[KAL_SQL_COUNT];
@@ -112,6 +112,7 @@ static void connect_now(uv_timer_t *timer)
     kal_pg *pg = timer->data;
     kal_pg_options options = {
         .conninfo = pg->conninfo, .role = pg->role, .statement_timeout_ms = pg->timeout_ms};
+    uv_update_time(pg->link.loop); /* the loop may have been away for long */
     uv_timer_start(&pg->timer, on_connect_limit, KAL_PG_CONNECT_MS, 0);
     if (!kal_pg_link_open(&pg->link, &options))
         lost(pg, PQerrorMessage(pg->link.conn));
@@ -127,25 +128,25 @@ static void break_later(kal_pg *pg)
     uv_timer_start(&pg->turn, on_turn, 0, 0);
 }
 
-static void on_silence(uv_timer_t *timer)
+/* Counts its own ticks and not the clock's: a process that was stopped has not listened. */
+static void on_tick(uv_timer_t *timer)
 {
     kal_pg *pg = timer->data;
-    uint64_t limit = (uint64_t)pg->timeout_ms + KAL_PG_SILENCE_MS;
-    uint64_t silent = uv_now(pg->link.loop) - pg->heard_ms;
-    if (!pg->sent.first)
+    if (!pg->sent.first) {
+        uv_timer_stop(timer);
         return;
-    if (silent >= limit)
+    }
+    pg->quiet_ms += KAL_PG_TICK_MS;
+    if (pg->quiet_ms >= pg->timeout_ms + KAL_PG_SILENCE_MS)
         lost(pg, "the server is silent");
-    else
-        uv_timer_start(&pg->timer, on_silence, limit - silent, 0);
 }
 
 static void watch_silence(kal_pg *pg)
 {
     if (pg->sent.first == pg->sent.last) /* nothing was to be heard before this call */
-        pg->heard_ms = uv_now(pg->link.loop);
+        pg->quiet_ms = 0;
     if (!uv_is_active((uv_handle_t *)&pg->timer))
-        uv_timer_start(&pg->timer, on_silence, (uint64_t)pg->timeout_ms + KAL_PG_SILENCE_MS, 0);
+        uv_timer_start(&pg->timer, on_tick, KAL_PG_TICK_MS, KAL_PG_TICK_MS);
 }
 
 static bool same_types(const kal_pg_statement *s, const kal_args *args)
@@ -321,7 +322,7 @@ static bool take_results(kal_pg *pg)
 static void on_io(void *data)
 {
     kal_pg *pg = data;
-    pg->heard_ms = uv_now(pg->link.loop);
+    pg->quiet_ms = 0;
     bool alive = PQconsumeInput(pg->link.conn);
     if (!take_results(pg))
         return;

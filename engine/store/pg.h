@@ -34,9 +34,9 @@ typedef struct kal_pg_reply {
 typedef void (*kal_pg_cb)(void *data, const kal_pg_reply *reply);
 
 typedef struct kal_pg_options {
-    const char *conninfo;     /* copied */
-    const char *role;         /* SET ROLE after connecting, NULL: none */
-    int statement_timeout_ms; /* 0: 30000 */
+    const char *conninfo;                  /* copied */
+    const char *role;                      /* SET ROLE after connecting, NULL: none */
+    int statement_timeout_ms;              /* 0: 30000 */
     void (*on_state)(void *data, bool up); /* connected (again) or lost; may be NULL */
     void *data;
 } kal_pg_options;

@@ -16,7 +16,8 @@ typedef enum copy_phase { COPY_STARTING, COPY_ROWS, COPY_ENDING } copy_phase;
 typedef struct copy {
     kal_pg_link link;
     uv_timer_t timer;
-    uint64_t limit_ms, heard_ms;
+    int limit_ms; /* of silence */
+    int quiet_ms; /* ticks without a word from the server */
     kal_sql sql;
     int shard;
     copy_phase phase;
@@ -53,14 +54,14 @@ static void end_lost(copy *c)
     end(c, KAL_ERR_UNAVAILABLE, PQerrorMessage(c->link.conn));
 }
 
-static void on_silence(uv_timer_t *timer)
+static void on_tick(uv_timer_t *timer)
 {
     copy *c = timer->data;
-    uint64_t silent = uv_now(timer->loop) - c->heard_ms;
-    if (silent >= c->limit_ms)
+    c->quiet_ms += KAL_PG_TICK_MS;
+    if (!c->link.connected && c->quiet_ms >= KAL_PG_CONNECT_MS)
+        end(c, KAL_ERR_UNAVAILABLE, "connecting took too long");
+    else if (c->quiet_ms >= c->limit_ms)
         end(c, KAL_ERR_UNAVAILABLE, "the server is silent");
-    else
-        uv_timer_start(timer, on_silence, c->limit_ms - silent, 0);
 }
 
 static uint16_t read_u16(const char *p)
@@ -196,7 +197,7 @@ static bool read_result(copy *c)
 static void on_io(void *data)
 {
     copy *c = data;
-    c->heard_ms = uv_now(c->timer.loop);
+    c->quiet_ms = 0;
     bool alive = PQconsumeInput(c->link.conn);
     bool more = true;
     while (more) {
@@ -239,19 +240,13 @@ static void on_connect(void *data, const char *error)
         end(c, KAL_ERR_UNAVAILABLE, error);
         return;
     }
-    c->heard_ms = uv_now(c->timer.loop);
-    uv_timer_start(&c->timer, on_silence, c->limit_ms, 0);
+    c->quiet_ms = 0;
     command(&sql, c->sql, c->shard);
     bool sent = PQsetnonblocking(c->link.conn, 1) == 0 && PQsendQuery(c->link.conn, sql.data) &&
                 kal_pg_link_flush(&c->link, NULL);
     kal_buf_deinit(&sql);
     if (!sent)
         end_lost(c);
-}
-
-static void on_connect_limit(uv_timer_t *timer)
-{
-    end(timer->data, KAL_ERR_UNAVAILABLE, "connecting took too long");
 }
 
 static void on_refused(uv_timer_t *timer)
@@ -265,7 +260,7 @@ void kal_pg_copy(uv_loop_t *loop, const kal_pg_options *options, kal_sql sql, in
 {
     copy *c = kal_calloc(1, sizeof *c);
     c->link = (kal_pg_link){.loop = loop, .on_connect = on_connect, .on_io = on_io, .data = c};
-    c->limit_ms = (uint64_t)kal_pg_timeout_ms(options) + KAL_PG_SILENCE_MS;
+    c->limit_ms = kal_pg_timeout_ms(options) + KAL_PG_SILENCE_MS;
     c->sql = sql;
     c->shard = shard;
     c->on_row = on_row;
@@ -274,7 +269,7 @@ void kal_pg_copy(uv_loop_t *loop, const kal_pg_options *options, kal_sql sql, in
     uv_timer_init(loop, &c->timer);
     c->timer.data = c;
     if (kal_pg_link_open(&c->link, options))
-        uv_timer_start(&c->timer, on_connect_limit, KAL_PG_CONNECT_MS, 0);
+        uv_timer_start(&c->timer, on_tick, KAL_PG_TICK_MS, KAL_PG_TICK_MS);
     else
         uv_timer_start(&c->timer, on_refused, 0, 0);
 }

@@ -16,6 +16,7 @@
 
 #define KAL_PG_TIMEOUT_MS 30000 /* statement_timeout unless told otherwise */
 #define KAL_PG_CONNECT_MS 5000  /* connecting may take this long */
+#define KAL_PG_TICK_MS 1000     /* how often silence is looked for */
 #define KAL_PG_SILENCE_MS 5000  /* beyond statement_timeout the server is taken for dead */
 
 typedef struct kal_pg_link {

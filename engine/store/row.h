@@ -14,8 +14,17 @@
 
 /* Types by PostgreSQL's own oids. */
 typedef enum kal_type {
-    KAL_BOOL = 16, KAL_BYTEA = 17, KAL_INT8 = 20, KAL_INT2 = 21, KAL_INT4 = 23, KAL_TEXT = 25,
-    KAL_JSON = 114, KAL_FLOAT8 = 701, KAL_TIMESTAMP = 1184, KAL_UUID = 2950, KAL_JSONB = 3802
+    KAL_BOOL = 16,
+    KAL_BYTEA = 17,
+    KAL_INT8 = 20,
+    KAL_INT2 = 21,
+    KAL_INT4 = 23,
+    KAL_TEXT = 25,
+    KAL_JSON = 114,
+    KAL_FLOAT8 = 701,
+    KAL_TIMESTAMP = 1184,
+    KAL_UUID = 2950,
+    KAL_JSONB = 3802
 } kal_type;
 
 /* One value; text is borrowed. kal_v_* below make them. */
@@ -23,10 +32,10 @@ typedef struct kal_value {
     kal_type type;
     bool null;
     union {
-        int64_t i;   /* bool, int2, int4, int8; milliseconds since 1970 for a timestamp */
+        int64_t i; /* bool, int2, int4, int8; milliseconds since 1970 for a timestamp */
         double d;
         kal_uuid id;
-        kal_str s;   /* text, json, jsonb, bytea */
+        kal_str s; /* text, json, jsonb, bytea */
     };
 } kal_value;
 
@@ -48,8 +57,8 @@ void kal_args_free(kal_args *args);
 void kal_args_add(kal_args *args, kal_value value);
 /* Appends n parameters, each an array column: column c holds rows[r][c] for r below count. The
  * types are those of `types`; every row's value must have its column's type. */
-void kal_args_add_rows(kal_args *args, const kal_type *types, size_t n, const kal_value *const *rows,
-                       size_t count);
+void kal_args_add_rows(kal_args *args, const kal_type *types, size_t n,
+                       const kal_value *const *rows, size_t count);
 /* Appends one array parameter of `count` values of one type. */
 void kal_args_add_array(kal_args *args, kal_type type, const kal_value *values, size_t count);
 

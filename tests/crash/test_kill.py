@@ -42,9 +42,8 @@ def test_no_kill_of_the_engine_loses_or_doubles_anything(server, scale, dice):
     world = World([server], server.database(), dice, scale["wait_seconds"])
     try:
         for _ in range(scale["engine_kills"]):
-            world.fill(scale["in_flight"])
-            world.stir()
-            time.sleep(dice.uniform(0, scale["wait_seconds"]))
+            world.churn(scale["in_flight"], dice.uniform(0, 1.5 * scale["wait_seconds"]))
+            time.sleep(dice.uniform(0, 0.3))
             world.uptime.down()
             server.kill()
             world.count_in_flight()
@@ -61,9 +60,8 @@ def test_no_kill_of_postgresql_loses_or_doubles_anything(server, scale, dice):
     for _ in range(scale["postgres_kills"]):
         world = World([server], server.database(), dice, scale["wait_seconds"])
         try:
-            world.fill(scale["in_flight"])
-            world.stir()
-            time.sleep(dice.uniform(0, scale["wait_seconds"]))
+            world.churn(scale["in_flight"], dice.uniform(0, 1.5 * scale["wait_seconds"]))
+            time.sleep(dice.uniform(0, 0.3))
             world.count_in_flight()
             world.uptime.down()
             kill_postgres(server.data)

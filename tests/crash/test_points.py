@@ -30,9 +30,16 @@ def feed_until_dead(world, server, seconds=60):
     assert server.process.returncode == -signal.SIGKILL, server.log_tail()
 
 
+def revive(server):
+    if server.process.poll() is None:
+        server.kill()
+    server.environment = NO_LIMITS
+    server.start()
+
+
 def unanswered(world):
-    return rows(world.db, "SELECT event_id FROM event WHERE tenant_id = %s AND event_id <> ALL (%s)",
-                world.tenant.id, list(world.load.book.answers))
+    return rows(world.db, "SELECT event_id FROM event WHERE tenant_id = %s AND "
+                          "event_id <> ALL (%s)", world.tenant.id, list(world.load.book.answers))
 
 
 def attempted(world, left):
@@ -55,18 +62,19 @@ TRACES = {
 def test_a_death_at_this_point_loses_and_doubles_nothing(server, dice, point, nth):
     world = World([server], server.database(), dice, wait_seconds=1)
     try:
+        world.db.close()
         server.stop()
         server.environment = {**NO_LIMITS, "KALCIFER_CRASH_POINT": f"{point}:{nth}"}
         server.spawn()
         feed_until_dead(world, server)
+        world.db = server.database()
         assert nth > 1 or point not in TRACES or TRACES[point](world)
-        server.environment = NO_LIMITS
-        server.start()
+        revive(server)
         world.uptime.up()
         world.enter(20)
-        world.db.close()
-        world.db = server.database()
         world.finish()
         world.check()
     finally:
         world.close()
+        if server.process.poll() is not None or server.environment != NO_LIMITS:
+            revive(server)

@@ -72,8 +72,18 @@ class World:
     def stir(self):
         """Traffic of all kinds, for something to break in the middle of."""
         self.go()
-        self.enter(max(len(self.customers) // 20, 20))
+        self.enter(50)
         self.load.repeat_some(50)
+
+    def churn(self, in_flight, seconds):
+        """Traffic for so long, with so many instances in flight, and more to come at the end."""
+        deadline = time.monotonic() + seconds
+        while True:
+            self.fill(in_flight)
+            self.stir()
+            if time.monotonic() > deadline:
+                return
+            time.sleep(0.1)
 
     # The end
 

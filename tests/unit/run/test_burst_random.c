@@ -80,7 +80,7 @@ static int runs(model *m, int node)
 static json_t *node_json(const model *m, int i)
 {
     static const char *const types[] = {"start", "pass", "fork", "wait", "join", "join", "exit"};
-    char id[8];
+    char id[16];
     snprintf(id, sizeof id, "n%d", i);
     json_t *config = json_object();
     if (m->kinds[i] == FORK)
@@ -109,7 +109,7 @@ static json_t *graph_json(const model *m, bool reverse)
         json_array_append_new(nodes, node_json(m, reverse ? m->n - 1 - i : i));
     json_array_append_new(nodes, json_pack("{s:s, s:s}", "id", "end", "type", "pass"));
     for (int from = 0; from < m->n; from++) {
-        char a[8], b[8];
+        char a[16], b[16];
         snprintf(a, sizeof a, "n%d", from);
         for (int to = from + 1; to < m->n; to++) {
             snprintf(b, sizeof b, "n%d", to);
@@ -152,7 +152,7 @@ static bool exit_runs(model *m)
 static void assert_nodes(const rig *r, const kal_instance *instance, model *m, bool cut)
 {
     for (int i = 0; i < m->n; i++) {
-        char id[8];
+        char id[16];
         snprintf(id, sizeof id, "n%d", i);
         json_t *result = result_of(r, instance, id);
         if (cut ? result && !runs(m, i) : !result != !runs(m, i))

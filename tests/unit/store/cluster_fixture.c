@@ -4,6 +4,7 @@
 #include "store/migrate.h"
 
 #include <ftw.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -78,10 +79,15 @@ const char *kal_ask(PGconn *conn, const char *sql)
 void kal_loop_until(uv_loop_t *loop, const bool *flag)
 {
     uint64_t end = uv_hrtime() + LONGEST_NS;
+    uv_run(loop, UV_RUN_NOWAIT);
     while (!*flag) {
+        /* UV_RUN_ONCE would go on to wait after a timer that has set the flag. */
+        struct pollfd p = {.fd = uv_backend_fd(loop), .events = POLLIN};
+        int timeout = uv_backend_timeout(loop);
+        poll(&p, 1, timeout < 0 || timeout > 100 ? 100 : timeout);
         if (uv_hrtime() > end)
             fail_msg("what the test waits for does not come");
-        uv_run(loop, UV_RUN_ONCE);
+        uv_run(loop, UV_RUN_NOWAIT);
     }
 }
 

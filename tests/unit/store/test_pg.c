@@ -257,7 +257,7 @@ static void test_large_calls_and_answers_do_not_lock_up(void **state)
 static void send_blocked(kal_cluster_fixture *f, line *l, answer *a)
 {
     kal_ask(f->sql, "BEGIN");
-    kal_ask(f->sql, "SELECT FROM shard_lease WHERE shard = 1 FOR UPDATE");
+    kal_ask(f->sql, "SELECT shard FROM shard_lease WHERE shard = 1 FOR UPDATE");
     kal_pg_send(l->pg, call_of(KAL_SQL_JOURNAL_SEQ, lock_args(1)), on_answer, a);
     while (strcmp(kal_ask(f->sql, "SELECT count(*) FROM pg_locks WHERE NOT granted"), "1") != 0)
         kal_loop_turn(&f->loop);
@@ -295,7 +295,7 @@ static void test_a_statement_that_takes_too_long_is_repeatable(void **state)
     l.pg = kal_pg_new(&f->loop, &options);
     kal_loop_until(&f->loop, &l.up);
     kal_ask(f->sql, "BEGIN");
-    kal_ask(f->sql, "SELECT FROM shard_lease WHERE shard = 1 FOR UPDATE");
+    kal_ask(f->sql, "SELECT shard FROM shard_lease WHERE shard = 1 FOR UPDATE");
     kal_pg_send(l.pg, call_of(KAL_SQL_JOURNAL_SEQ, lock_args(1)), on_answer, &a);
     kal_loop_until(&f->loop, &a.there);
     kal_ask(f->sql, "ROLLBACK");

@@ -1,0 +1,281 @@
+/* A message that was promised leaves once: its attempt is on record before it goes, and what may
+ * not go now goes later. */
+#include "run/run_rows.h"
+#include "run/run_test.h"
+
+#include "effect/outbox.h"
+
+#define NOW INT64_C(1790000000000)
+
+typedef struct rig {
+    char *dir;
+    kal_ledger *ledger;
+    kal_outbox *outbox;
+    kal_flush *flush;
+    bool paused, fenced;
+} rig;
+
+static bool may_send(void *data, kal_uuid flow)
+{
+    const rig *r = data;
+    return !r->paused || flow.b[0] != 9; /* flow 9 is the one that is paused */
+}
+
+static bool may_act(void *data)
+{
+    return !((rig *)data)->fenced;
+}
+
+static void outbox_open(rig *r, kal_lua *lua)
+{
+    kal_outbox_options options = {
+        .lua = lua, .ledger = r->ledger, .may_send = may_send, .may_act = may_act, .data = r};
+    r->outbox = kal_outbox_new(&options);
+}
+
+static rig *rig_new(void **state)
+{
+    kal_buf error = {0};
+    rig *r = kal_calloc(1, sizeof *r);
+    r->dir = dir_new();
+    r->ledger = kal_ledger_open(r->dir, &error);
+    assert_non_null(r->ledger);
+    outbox_open(r, *state);
+    return r;
+}
+
+static void rig_free(rig *r)
+{
+    kal_outbox_free(r->outbox);
+    kal_ledger_close(r->ledger);
+    kal_flush_free(r->flush);
+    dir_free(r->dir);
+    kal_free(r);
+}
+
+static void add(rig *r, uint8_t number, uint8_t flow, const char *provider)
+{
+    kal_uuid id = {.b = {number}}, of = {.b = {flow}};
+    json_t *json = json_of("{'channel':'email','recipient':{'email':'a@b.c'},"
+                           "'message':{'template_id':'t'},'at':'2026-01-01T00:00:00.000Z'}");
+    kal_outbox_add(r->outbox, id, of, kal_str_of(provider), json);
+    json_decref(json);
+}
+
+/* The next flush: how many rows it takes. */
+static size_t fill(rig *r)
+{
+    kal_flush_free(r->flush);
+    r->flush = kal_flush_new();
+    kal_outbox_fill(r->outbox, r->flush, 500, NOW);
+    return kal_flush_rows(r->flush);
+}
+
+static size_t committed(rig *r)
+{
+    return kal_outbox_committed(r->outbox, NOW);
+}
+
+/* Lines in the ledger: what left. */
+static size_t left(const rig *r)
+{
+    char path[512];
+    size_t n = 0;
+    FILE *file = fopen(path_in(r->dir, "log/deliveries.ndjson", path), "r");
+    assert_non_null(file);
+    for (int c; (c = getc(file)) != EOF;)
+        n += c == '\n';
+    fclose(file);
+    return n;
+}
+
+static void an_attempt_is_on_record_before_it_leaves(void **state)
+{
+    rig *r = rig_new(state);
+    assert_false(kal_outbox_wants_flush(r->outbox));
+    add(r, 1, 1, "log");
+    add(r, 2, 1, "log");
+    assert_true(kal_outbox_wants_flush(r->outbox));
+    assert_int_equal(fill(r), 2); /* the claims */
+    assert_int_equal(left(r), 0);
+    assert_false(kal_outbox_wants_flush(r->outbox));
+    assert_int_equal(committed(r), 2);
+    assert_int_equal(left(r), 2);
+    assert_true(kal_outbox_wants_flush(r->outbox));
+    assert_int_equal(fill(r), 2); /* the results */
+    assert_int_equal(committed(r), 0);
+    assert_false(kal_outbox_wants_flush(r->outbox)); /* done with */
+    assert_int_equal(left(r), 2);
+    rig_free(r);
+}
+
+static void they_leave_in_the_order_in_which_they_came(void **state)
+{
+    char path[512], line[512];
+    rig *r = rig_new(state);
+    for (uint8_t i = 1; i <= 9; i++)
+        add(r, i, 1, "log");
+    fill(r);
+    assert_int_equal(committed(r), 9);
+    FILE *file = fopen(path_in(r->dir, "log/deliveries.ndjson", path), "r");
+    for (int i = 1; i <= 9; i++) {
+        char prefix[64];
+        snprintf(prefix, sizeof prefix, "{\"delivery_id\":\"%02x000000-", (unsigned)i);
+        assert_non_null(fgets(line, sizeof line, file));
+        assert_memory_equal(line, prefix, strlen(prefix));
+    }
+    fclose(file);
+    rig_free(r);
+}
+
+/* Another process may own the shard by now: it decides, we keep still. */
+static void without_the_lease_nothing_leaves(void **state)
+{
+    rig *r = rig_new(state);
+    add(r, 1, 1, "log");
+    fill(r);
+    r->fenced = true;
+    assert_int_equal(committed(r), 0);
+    assert_int_equal(left(r), 0);
+    r->fenced = false; /* it was only late: it is tried again, once */
+    for (int i = 0; i < 4; i++) {
+        fill(r);
+        committed(r);
+    }
+    assert_int_equal(left(r), 1);
+    assert_false(kal_outbox_wants_flush(r->outbox));
+    rig_free(r);
+}
+
+static void a_paused_flow_keeps_its_messages_and_holds_up_nobody(void **state)
+{
+    rig *r = rig_new(state);
+    r->paused = true;
+    add(r, 1, 9, "log");
+    add(r, 2, 1, "log");
+    assert_int_equal(fill(r), 1);
+    assert_int_equal(committed(r), 1);
+    assert_int_equal(fill(r), 1); /* the other's result */
+    committed(r);
+    assert_false(kal_outbox_wants_flush(r->outbox)); /* it costs nothing while it is paused */
+    kal_outbox_wake(r->outbox);
+    assert_true(kal_outbox_wants_flush(r->outbox));
+    assert_int_equal(fill(r), 0); /* still paused */
+    r->paused = false;
+    kal_outbox_wake(r->outbox);
+    assert_int_equal(fill(r), 1);
+    assert_int_equal(committed(r), 1);
+    assert_int_equal(left(r), 2);
+    rig_free(r);
+}
+
+static void a_provider_that_is_not_there_fails_its_messages_only(void **state)
+{
+    rig *r = rig_new(state);
+    add(r, 1, 1, "pigeon");
+    add(r, 2, 1, "log");
+    assert_int_equal(fill(r), 2);
+    assert_int_equal(committed(r), 1);
+    assert_int_equal(left(r), 1);
+    assert_int_equal(fill(r), 2); /* failed, sent */
+    committed(r);
+    assert_false(kal_outbox_wants_flush(r->outbox));
+    rig_free(r);
+}
+
+static void a_storm_is_cut_into_flushes(void **state)
+{
+    rig *r = rig_new(state);
+    enum { N = 1300 };
+    for (int i = 0; i < N; i++)
+        add(r, (uint8_t)i, 1, "log");
+    size_t flushes = 0;
+    while (kal_outbox_wants_flush(r->outbox)) {
+        assert_in_range(fill(r), 1, 999);
+        committed(r);
+        flushes++;
+    }
+    assert_true(flushes > 2);
+    assert_int_equal(left(r), N);
+    rig_free(r);
+}
+
+/* ---- after a crash ---- */
+
+/* A row of load_pending.sql. */
+static void pending_row(PGresult *rows, int row, uint8_t number, const char *provider, int attempts)
+{
+    rows_id(rows, row, 0, (kal_uuid){.b = {number}});
+    rows_id(rows, row, 1, (kal_uuid){.b = {1}});
+    rows_text(rows, row, 2, provider);
+    rows_int(rows, row, 3, attempts);
+    rows_text(rows, row, 4, "{\"channel\":\"email\",\"recipient\":{},\"message\":{}}");
+}
+
+/* Sends 1, and leaves 2 open, as a crash between the two would. */
+static void crash(rig *r, kal_lua *lua)
+{
+    add(r, 1, 1, "log");
+    fill(r);
+    assert_int_equal(committed(r), 1);
+    kal_outbox_free(r->outbox);
+    outbox_open(r, lua);
+}
+
+static void recover(rig *r, bool ours)
+{
+    PGresult *rows = rows_new(5);
+    pending_row(rows, 0, 1, "log", 1);
+    pending_row(rows, 1, 2, "log", 1);
+    pending_row(rows, 2, 3, "log", 0);
+    kal_outbox_recover(r->outbox, rows_of(rows), ours);
+    PQclear(rows);
+}
+
+static void settle(rig *r)
+{
+    for (int i = 0; kal_outbox_wants_flush(r->outbox); i++) {
+        assert_in_range(i, 0, 10);
+        fill(r);
+        committed(r);
+    }
+}
+
+static void our_open_attempts_are_looked_up_in_the_ledger(void **state)
+{
+    rig *r = rig_new(state);
+    crash(r, *state);
+    recover(r, true);
+    assert_int_equal(fill(r), 3); /* 1 is sent, 2 and 3 are claimed */
+    assert_int_equal(committed(r), 2);
+    settle(r);
+    assert_int_equal(left(r), 3); /* each once */
+    rig_free(r);
+}
+
+static void anothers_open_attempts_are_never_sent_again(void **state)
+{
+    rig *r = rig_new(state);
+    crash(r, *state);
+    recover(r, false);
+    assert_int_equal(fill(r), 3); /* 1 and 2 are in doubt, 3 is claimed */
+    assert_int_equal(committed(r), 1);
+    settle(r);
+    assert_int_equal(left(r), 2);
+    rig_free(r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_attempt_is_on_record_before_it_leaves),
+        cmocka_unit_test(they_leave_in_the_order_in_which_they_came),
+        cmocka_unit_test(without_the_lease_nothing_leaves),
+        cmocka_unit_test(a_paused_flow_keeps_its_messages_and_holds_up_nobody),
+        cmocka_unit_test(a_provider_that_is_not_there_fails_its_messages_only),
+        cmocka_unit_test(a_storm_is_cut_into_flushes),
+        cmocka_unit_test(our_open_attempts_are_looked_up_in_the_ledger),
+        cmocka_unit_test(anothers_open_attempts_are_never_sent_again),
+    };
+    return cmocka_run_group_tests(tests, open_lua, close_lua);
+}
