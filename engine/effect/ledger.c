@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,6 +20,16 @@ struct kal_ledger {
     kal_buf lines;
 };
 
+/* What a crash left of a line gets an end that no whole line has, or the next joins it. */
+static bool end_torn_line(int fd)
+{
+    char last;
+    off_t size = lseek(fd, 0, SEEK_END);
+    if (size <= 0)
+        return size == 0;
+    return pread(fd, &last, 1, size - 1) == 1 && (last == '\n' || write(fd, "#\n", 2) == 2);
+}
+
 kal_ledger *kal_ledger_open(const char *data_dir, kal_buf *error)
 {
     kal_buf path = {0};
@@ -26,9 +37,11 @@ kal_ledger *kal_ledger_open(const char *data_dir, kal_buf *error)
     mkdir(path.data, 0755);
     kal_buf_puts(&path, "/deliveries.ndjson");
     int fd = open(path.data, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
-    if (fd < 0) {
+    if (fd < 0 || !end_torn_line(fd)) {
         kal_buf_printf(error, "%s cannot be opened: %s", path.data, strerror(errno));
         kal_buf_deinit(&path);
+        if (fd >= 0)
+            close(fd);
         return NULL;
     }
     kal_ledger *ledger = kal_calloc(1, sizeof *ledger);
@@ -90,6 +103,7 @@ kal_err kal_ledger_write(kal_ledger *ledger)
 {
     if (!ledger->lines.len)
         return KAL_OK;
+    flock(ledger->fd, LOCK_EX); /* so that nobody's lines come between these and their undoing */
     off_t before = lseek(ledger->fd, 0, SEEK_END);
     ssize_t n = write(ledger->fd, ledger->lines.data, ledger->lines.len);
     bool whole = n == (ssize_t)ledger->lines.len;
@@ -100,6 +114,7 @@ kal_err kal_ledger_write(kal_ledger *ledger)
         if (n > 0 && before >= 0 && ftruncate(ledger->fd, before) != 0)
             kal_log(KAL_LOG_ERROR, "ledger_torn", "path", ledger->path, NULL);
     }
+    flock(ledger->fd, LOCK_UN);
     kal_buf_clear(&ledger->lines);
     return whole ? KAL_OK : KAL_ERR_INTERNAL;
 }
@@ -115,7 +130,7 @@ kal_err kal_ledger_find(kal_ledger *ledger, kal_strmap *ids, void *found)
     size_t prefix = strlen(PREFIX);
     while ((n = getline(&line, &cap, file)) > 0) {
         kal_str id = {line + prefix, KAL_UUID_TEXT};
-        if ((size_t)n > prefix + KAL_UUID_TEXT && line[n - 1] == '\n' &&
+        if ((size_t)n > prefix + KAL_UUID_TEXT && line[n - 2] == '}' && line[n - 1] == '\n' &&
             memcmp(line, PREFIX, prefix) == 0 && kal_strmap_get(ids, id))
             kal_strmap_put(ids, id, found);
     }

@@ -20,7 +20,7 @@ typedef struct kal_item {
     char *provider;
     json_t *json;
     kal_stage stage;
-    int attempts;
+    int attempts, failures;
     int64_t at_ms;
     const char *status; /* of the result: "sent", "failed", "in_doubt", "pending" (try again) */
     kal_buf error;
@@ -240,13 +240,14 @@ size_t kal_outbox_committed(kal_outbox *outbox, int64_t now_ms)
             free_item(item);
             continue;
         }
-        if (item->stage == WRITTEN) {
-            item->stage = QUEUED; /* it failed and is tried again */
-        } else if (item->stage == CLAIMED && acts && !err) {
+        if (item->stage == WRITTEN || (item->stage == CLAIMED && !acts)) {
+            item->stage = QUEUED; /* it failed, or did not leave: it is tried again */
+        } else if (item->stage == CLAIMED && !err) {
             answer(item, "sent", NULL);
             sent++;
         } else if (item->stage == CLAIMED) {
-            answer(item, item->attempts < MAX_ATTEMPTS ? "pending" : "failed", "the ledger failed");
+            bool again = ++item->failures < MAX_ATTEMPTS;
+            answer(item, again ? "pending" : "failed", "the ledger cannot be written");
         }
         item->at_ms = now_ms;
         append(&outbox->ready, item);

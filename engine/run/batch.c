@@ -20,6 +20,7 @@ kal_batch *kal_batch_new(kal_lua *lua, kal_flows *flows, const kal_waits *waits,
     batch->flush = kal_flush_new();
     batch->arena = kal_flush_arena(batch->flush);
     batch->customers_last = &batch->customers;
+    batch->sent_last = &batch->sent;
     batch->garbage = json_array();
     return batch;
 }

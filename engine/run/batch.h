@@ -66,7 +66,9 @@ struct kal_instance {
     int32_t row_version; /* as loaded; 0: started in this batch */
     kal_str context, accumulated;
     kal_lua_ref lua; /* its context in Lua while the batch walks */
+    uint32_t stamp;  /* the customer's, as that context shows them */
     uint32_t executed, next_seq;
+    size_t grown; /* bytes that results of this batch have added */
     uint8_t *joins; /* kal_join_state by node; NULL: all empty */
     kal_uuid *seen; /* events it has consumed, kept when its version looks back */
     size_t n_seen;
@@ -150,7 +152,7 @@ struct kal_batch {
     kal_customer *customers, **customers_last;
     kal_u64map by_key;
     size_t works, bursts;
-    kal_sent *sent;
+    kal_sent *sent, **sent_last; /* in the order of the walks */
     struct kal_putoff *putoff; /* timers that come up again later, whatever becomes of the flush */
     json_t *garbage;           /* array: values that live as long as the batch */
     struct {

@@ -18,7 +18,6 @@ typedef struct kal_walk {
     kal_token *first, **last;
     uint32_t nodes; /* executed in this burst */
     uint32_t pending_joins;
-    uint32_t stamp; /* the customer's, as the Lua context shows them */
     bool over;
 } kal_walk;
 
@@ -26,7 +25,6 @@ static void walk_init(kal_walk *walk, kal_batch *batch, kal_instance *instance)
 {
     *walk = (kal_walk){.batch = batch, .instance = instance, .graph = instance->version->graph};
     walk->last = &walk->first;
-    walk->stamp = instance->customer->stamp;
     for (uint32_t n = 0; instance->joins && n < kal_graph_count(walk->graph); n++)
         walk->pending_joins += instance->joins[n] == KAL_JOIN_ARRIVED;
 }
@@ -63,7 +61,7 @@ static void show_customer(kal_walk *walk)
 {
     const kal_customer *customer = walk->instance->customer;
     kal_lua *lua = walk->batch->lua;
-    walk->stamp = customer->stamp;
+    walk->instance->stamp = customer->stamp;
     if (!customer->exists)
         return;
     json_t *json = kal_profile_json(customer);
@@ -81,7 +79,7 @@ static bool open_context(kal_walk *walk)
 {
     kal_instance *instance = walk->instance;
     if (instance->lua != KAL_LUA_NONE) {
-        if (walk->stamp != instance->customer->stamp)
+        if (instance->stamp != instance->customer->stamp)
             show_customer(walk);
         return true;
     }
@@ -247,12 +245,17 @@ static void yield(kal_walk *walk, const kal_token *token)
     wait->due_ms = walk->batch->now_ms;
 }
 
-static kal_err context_too_large(const kal_walk *walk, kal_str output)
+/* Counts a result in; false, and the result is taken out of the context, when it is too much. A
+ * result that replaces an older one of its node counts beside it: the limit is on the safe side. */
+static bool fits(kal_walk *walk, const kal_lua_call *call, kal_str result)
 {
-    const kal_instance *instance = walk->instance;
-    return instance->context.n + instance->accumulated.n + output.n > MAX_CONTEXT
-               ? KAL_ERR_CONTEXT_TOO_LARGE
-               : KAL_OK;
+    kal_instance *instance = walk->instance;
+    if (instance->context.n + instance->accumulated.n + instance->grown + result.n > MAX_CONTEXT) {
+        kal_lua_forget(walk->batch->lua, call);
+        return false;
+    }
+    instance->grown += result.n;
+    return true;
 }
 
 static void settle(kal_walk *walk, const kal_token *token, const kal_outcome *outcome)
@@ -294,7 +297,7 @@ static bool run_node(kal_walk *walk, const kal_token *token, kal_outcome *outcom
     walk->nodes++;
     walk->batch->counts.nodes++;
     kal_lua_run(walk->batch->lua, &call, walk->batch->arena, outcome);
-    if (context_too_large(walk, outcome->result)) {
+    if (!fits(walk, &call, outcome->result)) {
         fail(walk, token, kal_str_of(kal_err_code(KAL_ERR_CONTEXT_TOO_LARGE)));
         return false;
     }
@@ -466,23 +469,25 @@ static void walk_on(kal_walk *walk)
         kal_burst_end(walk->batch, instance, KAL_STATUS_COMPLETED, (kal_str){0});
 }
 
-void kal_burst_start(kal_batch *batch, kal_instance *instance, uint32_t entry, json_t *event,
-                     kal_uuid event_id)
+static void push_entry(kal_walk *walk, uint32_t node, json_t *event)
+{
+    kal_token *token = push_token(walk, node);
+    token->event = event;
+    token->trigger = event ? "event" : "trigger";
+}
+
+void kal_burst_start(kal_batch *batch, kal_instance *instance, const uint32_t *entries, size_t n,
+                     json_t *event, kal_uuid event_id)
 {
     kal_walk walk;
     walk_init(&walk, batch, instance);
     batch->counts.starts++;
     see(batch, instance, event_id);
-    for (uint32_t n = 0; n < kal_graph_count(walk.graph); n++) {
-        bool starts = entry == KAL_GRAPH_NONE
-                          ? kal_graph_at(walk.graph, n)->category == KAL_NODE_TRIGGER
-                          : n == entry;
-        if (!starts)
-            continue;
-        kal_token *token = push_token(&walk, n);
-        token->event = event;
-        token->trigger = event ? "event" : "trigger";
-    }
+    for (size_t i = 0; i < n; i++)
+        push_entry(&walk, entries[i], event);
+    for (uint32_t node = 0; !n && node < kal_graph_count(walk.graph); node++)
+        if (kal_graph_at(walk.graph, node)->category == KAL_NODE_TRIGGER)
+            push_entry(&walk, node, event);
     walk_on(&walk);
 }
 

@@ -12,10 +12,10 @@
 #define KAL_BURST_NODES 256
 #define KAL_INSTANCE_NODES 10000
 
-/* Starts at one entry node, or at every entry (KAL_GRAPH_NONE). `event` is what started it (kept by
- * the batch), or NULL; event_id its stored id. */
-void kal_burst_start(kal_batch *batch, kal_instance *instance, uint32_t entry, json_t *event,
-                     kal_uuid event_id);
+/* Starts at n entry nodes, or at every entry (n = 0). `event` is what started it (kept by the
+ * batch), or NULL; event_id its stored id. */
+void kal_burst_start(kal_batch *batch, kal_instance *instance, const uint32_t *entries, size_t n,
+                     json_t *event, kal_uuid event_id);
 /* A wait's timer has come up. */
 void kal_burst_timeout(kal_batch *batch, kal_instance *instance, kal_wait *wait);
 /* Offers an event to the instance: exit criteria first, then the waits there are. Answers how many

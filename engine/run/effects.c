@@ -76,14 +76,14 @@ static bool apply_send(kal_batch *batch, kal_instance *instance, const kal_graph
     }
     kal_sent *sent = kal_arena_alloc(batch->arena, sizeof *sent);
     *sent = (kal_sent){
-        .next = batch->sent,
         .customer = customer,
         .flow = flow,
         .id = id,
         .json = kal_batch_keep(batch, delivery_json(instance, node, effect, batch->now_ms)),
         .provider = kal_batch_text(batch, provider),
     };
-    batch->sent = sent;
+    *batch->sent_last = sent;
+    batch->sent_last = &sent->next;
     return true;
 }
 

@@ -260,11 +260,8 @@ static void take_flow(kal_flows *flows, const kal_pg_rows *rows, size_t row)
     flow->paused_ms = kal_pg_int(rows, row, 6);
     json_decref(flow->entry_config);
     flow->entry_config = parse_column(rows, row, 4);
-    json_t *criteria = flow->exit_criteria;
+    json_decref(flow->exit_criteria);
     flow->exit_criteria = parse_column(rows, row, 5);
-    for (kal_version *version = flow->versions; version; version = version->next)
-        if (version->graph)
-            json_decref(criteria);
     if (flow->status != KAL_FLOW_ACTIVE || kal_pg_null(rows, row, 7))
         return;
     kal_version *active = version_of(flow, flow->active_version);

@@ -111,7 +111,7 @@ static void handle_trigger(kal_batch *batch, kal_customer *customer, kal_work *w
     }
     kal_instance *instance = enter(batch, customer, flow, context);
     work->instance_id = instance->id;
-    kal_burst_start(batch, instance, KAL_GRAPH_NONE, NULL, (kal_uuid){{0}});
+    kal_burst_start(batch, instance, NULL, 0, NULL, (kal_uuid){{0}});
 }
 
 /* ---- events ---- */
@@ -200,17 +200,23 @@ static const kal_entry **outside(kal_batch *batch, const kal_customer *customer,
     return may;
 }
 
-static void start(kal_batch *batch, kal_customer *customer, kal_work *work, const kal_entry *entry,
-                  json_t *event, kal_uuid event_id)
+/* The event starts a flow once, at all of its entries that match. */
+static void start(kal_batch *batch, kal_customer *customer, kal_work *work,
+                  const kal_entry *const *entries, size_t n, json_t *event, kal_uuid event_id)
 {
-    const json_t *config = kal_graph_at(entry->version->graph, entry->node)->config;
-    kal_flow *flow = entry->version->flow;
-    if (kal_flow_active(flow) != entry->version ||
-        !kal_json_matches(json_object_get(config, "filter"), work->body) ||
-        check_entry(batch, customer, flow))
+    kal_version *version = entries[0]->version;
+    uint32_t *nodes = kal_arena_alloc(batch->arena, n * sizeof *nodes);
+    size_t matching = 0;
+    for (size_t i = 0; i < n; i++) {
+        const json_t *config = kal_graph_at(version->graph, entries[i]->node)->config;
+        if (kal_json_matches(json_object_get(config, "filter"), work->body))
+            nodes[matching++] = entries[i]->node;
+    }
+    if (!matching || kal_flow_active(version->flow) != version ||
+        check_entry(batch, customer, version->flow))
         return;
-    kal_instance *instance = enter(batch, customer, flow, kal_str_of("{}"));
-    kal_burst_start(batch, instance, entry->node, event, event_id);
+    kal_instance *instance = enter(batch, customer, version->flow, kal_str_of("{}"));
+    kal_burst_start(batch, instance, nodes, matching, event, event_id);
     work->started++;
 }
 
@@ -273,8 +279,11 @@ static void handle_event(kal_batch *batch, kal_customer *customer, kal_work *wor
         const kal_entry **may = outside(batch, customer, entries, &n);
         remember(batch, customer, event, id);
         route(batch, customer, work, event, id);
-        for (size_t i = 0; i < n; i++)
-            start(batch, customer, work, may[i], event, id);
+        for (size_t i = 0, next; i < n; i = next) {
+            for (next = i + 1; next < n && may[next]->version == may[i]->version;)
+                next++;
+            start(batch, customer, work, may + i, next - i, event, id);
+        }
     }
     store_event(batch, customer, work, id);
     if (work->event_id)
@@ -308,12 +317,16 @@ static void put_off(kal_batch *batch, const kal_work *work, kal_flow *flow, int6
 static void handle_timer(kal_batch *batch, kal_customer *customer, kal_work *work)
 {
     kal_instance *instance = kal_customer_instance(customer, work->instance_id);
-    if (!instance || !kal_status_is_live(instance->status) || !instance->version->graph)
+    if (!instance || !kal_status_is_live(instance->status))
         return;
+    kal_flow *flow = instance->version->flow;
+    if (!instance->version->graph) { /* a plugin is gone: it waits for the plugin's return */
+        put_off(batch, work, flow, work->due_ms);
+        return;
+    }
     kal_wait *wait = kal_instance_wait(instance, work->seq);
     if (!wait)
         return;
-    kal_flow *flow = instance->version->flow;
     int64_t due = kal_wait_due(flow, wait);
     if (flow->status == KAL_FLOW_PAUSED)
         put_off(batch, work, flow, wait->due_ms);

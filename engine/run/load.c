@@ -99,6 +99,9 @@ static void want_walk(kal_load *load, kal_customer *customer, const kal_place *p
     const kal_graph *graph = place->version->graph;
     if (!graph)
         return;
+    for (int i = 0; i < 2; i++) /* conditions may read the customer, at every step */
+        if (kal_json_get_str(kal_version_exit_criteria(place->version, i), "condition").p)
+            customer->want_row = true;
     if (customer->works && customer->works->next) {
         for (uint32_t n = 0; n < kal_graph_count(graph); n++)
             want_needs(customer, kal_graph_at(graph, n), load->batch->now_ms);

@@ -62,6 +62,7 @@ static void main_of(void *arg)
     thread->enter(thread->data);
     while (!thread->quits)
         uv_run(&thread->loop, UV_RUN_ONCE);
+    on_wake(&thread->wake); /* what was in the mailbox when it was told to quit */
     thread->leave(thread->data);
     uv_close((uv_handle_t *)&thread->wake, NULL);
     uv_run(&thread->loop, UV_RUN_DEFAULT);

@@ -92,6 +92,9 @@ typedef struct kal_outcome {
  * accumulated[node id]. Texts live in the arena. */
 void kal_lua_run(kal_lua *lua, const kal_lua_call *call, kal_arena *arena, kal_outcome *out);
 
+/* Takes the node's result out of the context's `accumulated` again. */
+void kal_lua_forget(kal_lua *lua, const kal_lua_call *call);
+
 /* Evaluates an expression (kal.expr) over a context to its truth. KAL_ERR_VALIDATION_FAILED with a
  * sentence in error when it does not compile or fails. `event` (or NULL) is seen as `event`. */
 KAL_MUST_USE kal_err kal_lua_truth(kal_lua *lua, kal_str expression, kal_lua_ref context,

@@ -210,6 +210,11 @@ static void forget(kal_lua *lua, void *job)
     lua_rawset(lua->L, -3);
 }
 
+void kal_lua_forget(kal_lua *lua, const kal_lua_call *call)
+{
+    kal_state_must(lua, forget, (void *)call);
+}
+
 void kal_lua_run(kal_lua *lua, const kal_lua_call *call, kal_arena *arena, kal_outcome *out)
 {
     run_job job = {.call = call, .arena = arena, .out = out};
@@ -221,5 +226,5 @@ void kal_lua_run(kal_lua *lua, const kal_lua_call *call, kal_arena *arena, kal_o
     *out = (kal_outcome){
         .kind = KAL_OUTCOME_FAIL, .until_ms = -1, .reason = keep_buf(arena, &lua->reason)};
     if (job.ran)
-        kal_state_must(lua, forget, (void *)call);
+        kal_lua_forget(lua, call);
 }

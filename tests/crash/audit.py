@@ -156,7 +156,8 @@ def timers(world):
 def customers(world):
     return tell("customer whose tag is lost or doubled", rows(
         world.db, "SELECT c.external_id, c.tags FROM customer c JOIN instance i "
-        "ON i.customer_uuid = c.id WHERE i.flow_id = %s AND c.tags::jsonb <> '[\"paused\"]'", world.flow))
+        "ON i.customer_uuid = c.id WHERE i.flow_id = %s AND c.tags::jsonb <> '[\"paused\"]'",
+        world.flow))
 
 
 def sent_lines(servers):

@@ -14,6 +14,7 @@ return {
       tag = { type = "string", maxLength = 255, description = "The tag to add." },
     },
   },
+  needs = function() return { customer = true } end,
   execute = function(config)
     return outcome.with(outcome.complete { tagged = true, tag = config.tag },
       { kind = "add_tag", tag = config.tag })

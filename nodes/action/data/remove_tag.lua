@@ -14,6 +14,7 @@ return {
       tag = { type = "string", maxLength = 255, description = "The tag to remove." },
     },
   },
+  needs = function() return { customer = true } end,
   execute = function(config)
     return outcome.with(outcome.complete { tagged = false, tag = config.tag },
       { kind = "remove_tag", tag = config.tag })

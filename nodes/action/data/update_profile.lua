@@ -22,13 +22,6 @@ local function check(config)
   return problems
 end
 
-local function reads_customer(config)
-  for _, given in pairs(config.fields) do
-    if template.reads_customer(given) then return true end
-  end
-  return false
-end
-
 ---@type kal.Node
 return {
   type = "update_profile",
@@ -45,7 +38,7 @@ return {
       },
     },
   },
-  needs = function(config) return { customer = reads_customer(config) } end,
+  needs = function() return { customer = true } end,
   check = check,
   execute = function(config, ctx)
     local fields = {}
