@@ -226,9 +226,9 @@ static void store_event(kal_batch *batch, kal_customer *customer, kal_work *work
     row[0] = kal_v_uuid(id);
     row[1] = kal_v_uuid(customer->tenant);
     row[2] = kal_v_int(KAL_INT8, (int64_t)customer->key);
-    row[3] = kal_v_text(work->customer_id);
-    row[4] = kal_v_text(work->event_id);
-    row[5] = kal_v_text(work->event_type);
+    row[3] = kal_v_str(KAL_TEXT, customer->external_id);
+    row[4] = kal_v_str(KAL_TEXT, kal_batch_text(batch, kal_str_of(work->event_id)));
+    row[5] = kal_v_str(KAL_TEXT, kal_batch_text(batch, kal_str_of(work->event_type)));
     row[6] = kal_v_str(KAL_JSON, json_text(batch, work->body, "{}"));
     if (work->occurred_ms != KAL_UNSET)
         row[7] = kal_v_time(work->occurred_ms);
@@ -237,17 +237,17 @@ static void store_event(kal_batch *batch, kal_customer *customer, kal_work *work
 
 static void store_answer(kal_batch *batch, kal_customer *customer, const kal_work *work)
 {
+    kal_str event_id = kal_batch_text(batch, kal_str_of(work->event_id));
     kal_value *row = kal_unit_row(customer->unit, KAL_TABLE_DEDUPE);
     row[0] = kal_v_int(KAL_INT8, (int64_t)customer->key);
-    row[1] = kal_v_text(work->event_id);
+    row[1] = kal_v_str(KAL_TEXT, event_id);
     row[2] = kal_v_uuid(customer->tenant);
     row[3] = kal_v_int(KAL_INT4, work->routed);
     row[4] = kal_v_int(KAL_INT4, work->started);
     row[5] = kal_v_int(KAL_INT4, work->held);
     row[6] = kal_v_time(batch->now_ms);
     kal_known *known = kal_arena_alloc(batch->arena, sizeof *known);
-    *known = (kal_known){customer->known, kal_batch_text(batch, kal_str_of(work->event_id)),
-                         work->routed, work->started, work->held};
+    *known = (kal_known){customer->known, event_id, work->routed, work->started, work->held};
     customer->known = known;
 }
 

@@ -113,3 +113,24 @@ kal_work *kal_queue_pop(kal_queue *queue, kal_class class)
     }
     return work;
 }
+
+kal_work *kal_queue_expire(kal_queue *queue, kal_class class, uint64_t now_ns)
+{
+    kal_queue kept = {0};
+    kal_work *expired = NULL;
+    kal_circle *circle = &kept.circles[class];
+    circle->last = &circle->turn;
+    for (kal_work *work; (work = kal_queue_pop(queue, class));) {
+        if (!kal_work_expired(work, now_ns)) {
+            kal_queue_push(&kept, class, work);
+            continue;
+        }
+        work->next = expired;
+        expired = work;
+    }
+    kal_strmap_deinit(&queue->circles[class].lanes);
+    queue->circles[class] = *circle;
+    if (!queue->circles[class].turn)
+        queue->circles[class].last = &queue->circles[class].turn;
+    return expired;
+}

@@ -27,4 +27,8 @@ void kal_queue_push_first(kal_queue *queue, kal_class class, kal_work *work);
 /* The next work of the class, tenants in turn; NULL when empty. The caller owns it. */
 kal_work *kal_queue_pop(kal_queue *queue, kal_class class);
 
+/* Takes out the works of the class that a caller waits for and whose deadline has passed; a list
+ * that the caller owns. */
+kal_work *kal_queue_expire(kal_queue *queue, kal_class class, uint64_t now_ns);
+
 #endif

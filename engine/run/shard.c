@@ -12,6 +12,7 @@
 #define MAX_QUEUED 65536        /* callers' works that may wait */
 #define MAX_TIMERS_QUEUED 20000
 #define MIN_TICK_MS 1
+#define EXPIRE_MS 500 /* how often a long turn looks at deadlines */
 #define MAX_TICK_MS 60000
 
 static bool may_send(void *data, kal_uuid flow)
@@ -45,9 +46,24 @@ static void on_check(uv_check_t *check)
         kal_shard_pump(shard);
 }
 
+/* A turn that takes so long has lost the database: callers do not wait for ever. */
+static void expire(kal_shard *shard)
+{
+    uint64_t now_ns = kal_clock_mono_ns();
+    kal_shard_answer(shard, kal_queue_expire(shard->queue, KAL_CLASS_EVENT, now_ns),
+                     KAL_ERR_UNAVAILABLE);
+    kal_turn_expire(shard, now_ns);
+}
+
 static void on_tick(uv_timer_t *timer)
 {
-    kal_shard_pump(timer->data);
+    kal_shard *shard = timer->data;
+    if (!shard->in_turn) {
+        kal_shard_pump(shard);
+        return;
+    }
+    expire(shard);
+    uv_timer_start(shard->tick, on_tick, EXPIRE_MS, 0);
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -123,6 +139,8 @@ void kal_shard_free(kal_shard *shard)
         return;
     kal_pg_free(shard->pg);
     kal_journal_free(shard->journal);
+    kal_load_free(shard->load);
+    kal_batch_free(shard->batch);
     uv_close((uv_handle_t *)shard->tick, on_closed);
     uv_close((uv_handle_t *)shard->check, on_closed);
     kal_queue_free(shard->queue);
@@ -231,22 +249,16 @@ static bool may_burst(const kal_shard *shard, const kal_work *work)
            kal_strmap_get(&tenant->entries, kal_str_of(work->event_type));
 }
 
-static bool expired(kal_shard *shard, kal_work *work, uint64_t now_ns)
-{
-    if (!work->done || !work->deadline_ns || work->deadline_ns > now_ns)
-        return false;
-    kal_shard_answer(shard, work, KAL_ERR_UNAVAILABLE);
-    return true;
-}
-
 static void take_class(kal_shard *shard, kal_batch *batch, kal_class class, size_t max_bursts)
 {
     uint64_t now_ns = kal_clock_mono_ns();
     kal_work *work;
     while (batch->bursts < max_bursts && batch->works < MAX_WORKS &&
            (work = kal_queue_pop(shard->queue, class))) {
-        if (expired(shard, work, now_ns))
+        if (kal_work_expired(work, now_ns)) {
+            kal_shard_answer(shard, work, KAL_ERR_UNAVAILABLE);
             continue;
+        }
         batch->bursts += may_burst(shard, work);
         if (!kal_batch_add(batch, work)) {
             work->next = shard->again;
@@ -363,6 +375,7 @@ static void try_turn(kal_shard *shard)
     kal_batch *batch =
         kal_batch_new(shard->lua, shard->flows, shard->waits, shard->options.index, now_ms);
     take(shard, batch, patient);
+    uv_timer_start(shard->tick, on_tick, EXPIRE_MS, 0);
     kal_turn_begin(shard, batch, 2 * patient);
 }
 

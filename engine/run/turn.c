@@ -317,6 +317,23 @@ static void plan(kal_shard *shard)
         walk(shard);
 }
 
+void kal_turn_expire(kal_shard *shard, uint64_t now_ns)
+{
+    for (kal_customer *c = shard->batch->customers; c; c = c->next) {
+        kal_work **link = &c->works;
+        for (kal_work *work; (work = *link);) {
+            if (!kal_work_expired(work, now_ns)) {
+                link = &work->next;
+                continue;
+            }
+            *link = work->next;
+            work->next = NULL;
+            kal_shard_answer(shard, work, KAL_ERR_UNAVAILABLE);
+        }
+        c->works_last = link;
+    }
+}
+
 void kal_turn_begin(kal_shard *shard, kal_batch *batch, size_t sends)
 {
     shard->batch = batch;

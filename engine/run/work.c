@@ -27,6 +27,11 @@ void kal_work_free(kal_work *work)
     kal_free(work);
 }
 
+bool kal_work_expired(const kal_work *work, uint64_t now_ns)
+{
+    return work->done && work->deadline_ns && work->deadline_ns <= now_ns;
+}
+
 uint64_t kal_customer_key(kal_uuid tenant, kal_str customer_id)
 {
     uint64_t seed;

@@ -69,6 +69,8 @@ struct kal_work {
 kal_work *kal_work_new(kal_work_kind kind);
 /* Frees it and all it owns; NULL is fine. */
 void kal_work_free(kal_work *work);
+/* A caller waits for it, and its deadline has passed. */
+bool kal_work_expired(const kal_work *work, uint64_t now_ns);
 /* XXH3 of the external id, seeded by the tenant: a customer's key everywhere. */
 uint64_t kal_customer_key(kal_uuid tenant, kal_str customer_id);
 

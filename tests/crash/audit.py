@@ -26,7 +26,7 @@ def tell(what, found):
 
 
 def problems(world, in_doubt):
-    return [problem for check in (events, instances, steps, branches, timers, customers)
+    return [problem for check in (events, instances, steps, branches, timers, customers, logs)
             for problem in check(world)] + deliveries(world, in_doubt)
 
 
@@ -158,6 +158,12 @@ def customers(world):
         world.db, "SELECT c.external_id, c.tags FROM customer c JOIN instance i "
         "ON i.customer_uuid = c.id WHERE i.flow_id = %s AND c.tags::jsonb <> '[\"paused\"]'",
         world.flow))
+
+
+def logs(world):
+    return tell("error in the log", (line[:300] for server in world.servers
+                                     for line in server.log().splitlines()
+                                     if '"level":"error"' in line))
 
 
 def sent_lines(servers):

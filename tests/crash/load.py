@@ -91,9 +91,10 @@ class Load:
         self.book.sent.update((event["id"], event) for event in batch)
         bases = itertools.cycle(self.bases)
         base = next(bases)
+        patient = self.dice.random() >= GIVE_UP_SHARE
         while batch and not self.ending.is_set():
             left = self.post(session, base, batch)
-            if left and self.dice.random() < GIVE_UP_SHARE:
+            if left and not patient:
                 return
             if left:
                 base = next(bases)

@@ -1,6 +1,5 @@
 """The instants at which a death is worst: around each commit and around each send."""
 import signal
-import time
 
 import pytest
 
@@ -16,18 +15,6 @@ def server():
     server = Server(environment=NO_LIMITS)
     yield server.start()
     server.remove()
-
-
-def feed_until_dead(world, server, seconds=60):
-    deadline = time.monotonic() + seconds
-    while server.process.poll() is None:
-        assert time.monotonic() < deadline, "the point was never passed"
-        if not world.load.batches.unfinished_tasks:
-            world.enter(5)
-            world.go()
-        time.sleep(0.005)
-    world.uptime.down()
-    assert server.process.returncode == -signal.SIGKILL, server.log_tail()
 
 
 def revive(server):
@@ -66,7 +53,8 @@ def test_a_death_at_this_point_loses_and_doubles_nothing(server, dice, point, nt
         server.stop()
         server.environment = {**NO_LIMITS, "KALCIFER_CRASH_POINT": f"{point}:{nth}"}
         server.spawn()
-        feed_until_dead(world, server)
+        world.feed_until_dead(server)
+        assert server.process.returncode == -signal.SIGKILL, server.log_tail()
         world.db = server.database()
         assert nth > 1 or point not in TRACES or TRACES[point](world)
         revive(server)

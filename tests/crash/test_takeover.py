@@ -5,6 +5,7 @@ import signal
 import pytest
 import requests
 
+import audit
 from cutter import Cutter
 from support.postgres import Cluster
 from support.server import Server, until
@@ -80,6 +81,22 @@ def test_a_killed_process_is_succeeded(world, pair, scale):
         owner, heir = heir, owner
     world.finish()
     world.check(in_doubt=True)
+
+
+def test_what_a_dead_process_had_begun_to_send_is_not_sent_by_another(world, pair):
+    owner, heir = pair
+    owner.environment["KALCIFER_CRASH_POINT"] = "after_send:1"
+    owner.kill()
+    owner.start()
+    world.feed_until_dead(owner)
+    del owner.environment["KALCIFER_CRASH_POINT"]
+    taken_over(world, heir)
+    world.finish()
+    world.check(in_doubt=True)
+    doubted = {i for i, in audit.rows(
+        world.db, "SELECT id::text FROM delivery WHERE status = 'in_doubt'")}
+    assert doubted & set(audit.sent_lines([owner])), "attempts under way are forgotten"
+    assert not doubted & set(audit.sent_lines([heir])), "what may have left is sent again"
 
 
 def test_a_stopped_process_wakes_to_find_itself_fenced(world, pair, scale):

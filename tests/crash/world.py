@@ -85,6 +85,17 @@ class World:
                 return
             time.sleep(0.1)
 
+    def feed_until_dead(self, server, seconds=60):
+        """A few customers at a time, until a crash point is met."""
+        deadline = time.monotonic() + seconds
+        while server.process.poll() is None:
+            assert time.monotonic() < deadline, "the point was never passed"
+            if not self.load.batches.unfinished_tasks:
+                self.enter(5)
+                self.go()
+            time.sleep(0.005)
+        self.uptime.down()
+
     # The end
 
     def finish(self, seconds=60):
