@@ -97,7 +97,7 @@ int kal_cli_tenant_create(kal_cli *cli)
     kal_database database = {0};
     kal_new_tenant made;
     outcome o = {0};
-    char id[KAL_UUID_TEXT + 1], text[512];
+    char id[KAL_UUID_TEXT + 1];
 
     if (strlen(cli->name) > 255 || !kal_str_utf8(kal_str_of(cli->name))) {
         fprintf(stderr, "kalcifer: a name has 1 to 255 bytes of UTF-8\n");
@@ -114,9 +114,11 @@ int kal_cli_tenant_create(kal_cli *cli)
     if (o.err != KAL_OK)
         return kal_cli_fail(cli, o.message);
     kal_uuid_format(made.id, id);
-    snprintf(text, sizeof(text), "id       %s\nname     %s\napi_key  %s", id, cli->name, made.key);
-    return kal_cli_print(
-        cli, text, json_pack("{s:s, s:s, s:s}", "id", id, "name", cli->name, "api_key", made.key));
+    json_t *tenant = json_pack("{s:s, s:s, s:s}", "id", id, "name", cli->name, "api_key", made.key);
+    char *text = json_dumps(tenant, JSON_COMPACT);
+    int status = kal_cli_print(cli, text, tenant); /* JSON in either form: spec/flows.md section 1 */
+    free(text);
+    return status;
 }
 
 /* The tenant's id by name or id; false when it has told why not. */

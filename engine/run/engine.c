@@ -236,6 +236,7 @@ static void open_thread(kal_engine_thread_slot *slot)
     if (kal_thread_index(slot->thread) == 0) {
         kal_lease_options lease = {
             .conninfo = engine->options.conninfo,
+            .clock = engine->options.clock,
             .node = engine->options.node,
             .on_shards = on_shards,
             .runs = runs,

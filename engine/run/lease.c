@@ -11,6 +11,7 @@
 #define EAGER_MS 500 /* while shards are missing */
 #define TTL_NS 10000000000ULL
 #define SPARE_NS 1000000000ULL
+#define DAY_MS 86400000
 
 struct kal_lease {
     kal_lease_options options;
@@ -18,6 +19,7 @@ struct kal_lease {
     uv_timer_t *timer;
     bool polling, stopped;
     int shards;
+    int64_t day; /* for which partitions were looked at */
     uint64_t asked_ns;
     atomic_uint_fast64_t held_until_ns;
 };
@@ -119,6 +121,28 @@ static void tell_changes(kal_lease *lease, const kal_pg_rows *rows)
     kal_free(tenants);
 }
 
+static void on_partitions(void *data, const kal_pg_reply *reply)
+{
+    kal_lease *lease = data;
+    if (!reply->err)
+        return;
+    lease->day = 0; /* the next poll tries again; the default partition takes the rows meanwhile */
+    kal_log(KAL_LOG_WARN, "partitions_not_made", "error", reply->message, NULL);
+}
+
+static void ensure_partitions(kal_lease *lease)
+{
+    int64_t now_ms = kal_clock_now(lease->options.clock);
+    if (lease->day == now_ms / DAY_MS)
+        return;
+    lease->day = now_ms / DAY_MS;
+    kal_pg_call *call = kal_pg_call_new();
+    kal_args *args = kal_args_new();
+    kal_args_add(args, kal_v_time(now_ms));
+    kal_pg_call_add(call, KAL_SQL_ENSURE_PARTITIONS, args);
+    kal_pg_send(lease->pg, call, on_partitions, lease);
+}
+
 /* Rows: shard, renewed (this node holds it), free or this node's, epoch. */
 static void on_polled(void *data, const kal_pg_reply *reply)
 {
@@ -148,6 +172,7 @@ static void on_polled(void *data, const kal_pg_reply *reply)
             free_ones[n_free++] = kal_v_int(KAL_INT2, shard);
     }
     tell_changes(lease, reply->rows[1]);
+    ensure_partitions(lease);
     if (n_free && !lease->stopped)
         take(lease, free_ones, n_free);
     else

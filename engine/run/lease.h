@@ -1,10 +1,12 @@
 /* Leases: the one poll that a process makes. It renews what the node holds, takes what is free, and
- * learns whose keys or settings have changed.
+ * learns whose keys or settings have changed; once a
+ * day it sees that the partitioned tables have their next months.
  * Invariant: a shard runs only under an epoch that this node's own take has returned.
  * Thread: thread 0's. Blocks: never. */
 #ifndef KAL_RUN_LEASE_H
 #define KAL_RUN_LEASE_H
 
+#include "base/clock.h"
 #include "base/uuid.h"
 
 #include <stdbool.h>
@@ -16,6 +18,7 @@ typedef struct kal_lease kal_lease;
 
 typedef struct kal_lease_options {
     const char *conninfo;
+    const kal_clock *clock; /* journey time, for the months of the partitioned tables */
     kal_uuid node;
     /* The deployment has this many shards; told once, before anything else. */
     void (*on_shards)(void *data, int shards);
