@@ -97,8 +97,8 @@ static void add_target(kal_graph *g, uint32_t source, uint32_t target)
     uint64_t *row = g->reach + source * g->words, *more = g->reach + target * g->words;
     for (size_t w = 0; w < g->words; w++)
         row[w] |= more[w];
-    if (node->category == KAL_NODE_WAIT)
-        return; /* the walk stops here, and loads anew when it goes on */
+    if (node->category == KAL_NODE_WAIT && !node->lookback_ms)
+        return; /* the walk stops here (no event from before lets it go on), and loads anew */
     node->needs_customer = node->needs_customer || next->needs_customer;
     if (next->needs_lookback_ms > node->needs_lookback_ms)
         node->needs_lookback_ms = next->needs_lookback_ms;

@@ -43,8 +43,9 @@ typedef struct kal_graph_node {
     uint32_t n_events;
     const json_t *filter; /* on those events, or NULL */
     int64_t lookback_ms;  /* 0: none */
-    /* What a burst that reaches this node needs until the next wait, that wait included. Of a wait:
-     * its own only; a burst that resumes it needs what its edges' targets need besides. */
+    /* What a burst that reaches this node needs until the next wait, that wait included. Of a wait
+     * that does not look back: its own only; a burst that resumes it needs what its edges' targets
+     * need besides. */
     bool needs_customer;
     int64_t needs_lookback_ms; /* the greatest lookback among them */
     kal_str on_error; /* config.on_error: "fail" (also when left out), "continue" or a branch */

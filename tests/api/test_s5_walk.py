@@ -156,6 +156,21 @@ def test_lookback_finds_the_fast_event_within_its_time_and_filter(tenant):
         assert tenant.path(instance) == ["start", "pause", "w", "not"]
 
 
+def test_what_follows_a_fast_event_knows_the_customer(tenant):
+    """A wait that looks back is left in the burst that reached it."""
+    made = graph([start(), node("first", "wait_for_event", event_type="x", timeout="1h"),
+                  node("w", "wait_for_event", event_type="paid", lookback="1d"), tag("done"),
+                  node("never", "exit")],
+                 ["start -> first", "first -timed_out-> w", "first -event_received-> never",
+                  "w -event_received-> done"])
+    instance = walked(tenant, made)
+    tenant.event("c", "paid")
+    tenant.advance("1h")
+    assert tenant.path(instance) == ["start", "first", "w", "done"]
+    assert status(tenant, instance) == ("completed", None)
+    assert tenant.customer("c")["tags"] == ["done"]
+
+
 # Branches and joins
 
 
