@@ -169,7 +169,7 @@ static void assert_needs(kal_lua *lua, const model *m, const kal_graph *g)
 {
     bool customer[MOST], lookback[MOST];
     for (uint32_t i = m->n; i-- > 0;) {
-        bool wait = !strncmp(m->type[i], "wait", 4);
+        bool wait = !strcmp(m->type[i], "wait"); /* the other waits here look back */
         customer[i] = needs_customer(lua, m, i);
         lookback[i] = !strcmp(m->type[i], "wait_for_event");
         for (uint32_t to = i + 1; !wait && to < m->n; to++) {
