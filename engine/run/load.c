@@ -299,11 +299,11 @@ static kal_args *arrays(kal_list *const *lists, const kal_type *types, size_t n)
     return args;
 }
 
-/* Adds a part's statement when its first list holds anything. */
+/* Adds a part's statement when its first list holds anything (or it is to be warmed). */
 static kal_args *add(kal_load *load, kal_pg_call *call, size_t *count, kal_part part, kal_sql sql,
                      kal_list *const *lists, const kal_type *types, size_t n)
 {
-    if (!lists[0]->len)
+    if (!lists[0]->len && load->batch)
         return NULL;
     kal_args *args = arrays(lists, types, n);
     load->at[part] = (*count)++;
@@ -311,14 +311,14 @@ static kal_args *add(kal_load *load, kal_pg_call *call, size_t *count, kal_part 
     return args;
 }
 
-kal_pg_call *kal_load_call(kal_load *load)
+/* Answers how many statements it has added. */
+static size_t add_parts(kal_load *load, kal_pg_call *call, int64_t now_ms)
 {
     static const kal_type ids[] = {KAL_UUID};
     static const kal_type known[] = {KAL_INT8, KAL_TEXT, KAL_UUID};
     static const kal_type customers[] = {KAL_UUID, KAL_TEXT};
     static const kal_type last[] = {KAL_INT8, KAL_UUID};
     static const kal_type events[] = {KAL_INT8, KAL_TIMESTAMP, KAL_UUID};
-    kal_pg_call *call = kal_pg_call_new();
     size_t n = 0;
 #define ADD(part, sql, types, ...)                                                                 \
     add(load, call, &n, part, KAL_SQL_##sql, (kal_list *const[]){__VA_ARGS__}, types,              \
@@ -326,7 +326,7 @@ kal_pg_call *kal_load_call(kal_load *load)
     kal_args *args =
         ADD(KNOWN, LOAD_KNOWN, known, &load->known_keys, &load->known_ids, &load->known_tenants);
     if (args)
-        kal_args_add(args, kal_v_time(load->batch->now_ms));
+        kal_args_add(args, kal_v_time(now_ms));
     ADD(INSTANCES, LOAD_INSTANCES, ids, &load->instances);
     ADD(WAITS, LOAD_WAITS, ids, &load->instances);
     ADD(CUSTOMERS, LOAD_CUSTOMERS, customers, &load->customer_tenants, &load->customer_ids);
@@ -334,10 +334,22 @@ kal_pg_call *kal_load_call(kal_load *load)
     ADD(LAST, LOAD_LAST, last, &load->last_keys, &load->last_flows);
     ADD(EVENTS, LOAD_EVENTS, events, &load->event_keys, &load->event_since, &load->event_tenants);
 #undef ADD
-    if (n)
+    return n;
+}
+
+kal_pg_call *kal_load_call(kal_load *load)
+{
+    kal_pg_call *call = kal_pg_call_new();
+    if (add_parts(load, call, load->batch->now_ms))
         return call;
     kal_pg_call_free(call);
     return NULL;
+}
+
+void kal_load_warm(kal_pg_call *call)
+{
+    kal_load empty = {0};
+    (void)add_parts(&empty, call, 0);
 }
 
 static kal_customer *customer_at(const kal_load *load, const kal_pg_rows *rows, size_t row)

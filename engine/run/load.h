@@ -16,6 +16,9 @@ const kal_uuid *kal_load_tenants(const kal_load *load, size_t *n);
 kal_version *const *kal_load_versions(const kal_load *load, size_t *n);
 /* The query, or NULL when there is nothing to load. */
 kal_pg_call *kal_load_call(kal_load *load);
+/* Appends every statement of a load with nothing to ask: prepared and planned ahead of the first
+ * event. */
+void kal_load_warm(kal_pg_call *call);
 /* Fills the batch's copies. */
 void kal_load_take(kal_load *load, const kal_pg_reply *reply);
 /* The flow's re-entry rule: true when a customer may always enter again; else *ms is how long after

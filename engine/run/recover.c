@@ -325,5 +325,7 @@ void kal_shard_recover(kal_shard *shard, bool ours)
         kal_args_add(args, kal_v_int(KAL_INT2, shard->options.index));
         kal_pg_call_add(call, i ? KAL_SQL_RECOVER_TENANTS : KAL_SQL_LOAD_PENDING, args);
     }
+    kal_load_warm(call);
+    kal_journal_warm(call);
     kal_pg_send(shard->pg, call, on_recovered, shard);
 }

@@ -328,6 +328,15 @@ static void on_seq(void *data, const kal_pg_reply *reply)
     }
 }
 
+void kal_journal_warm(kal_pg_call *call)
+{
+    for (int t = 0; t < KAL_TABLE_COUNT; t++) {
+        kal_args *args = kal_args_new();
+        kal_args_add_rows(args, specs[t].types, specs[t].columns, NULL, 0);
+        kal_pg_call_add(call, specs[t].sql, args);
+    }
+}
+
 void kal_journal_resume(kal_journal *journal)
 {
     if (!journal->waiting)
