@@ -40,7 +40,9 @@ static uint64_t address_key(const struct sockaddr *sa)
 {
     if (sa->sa_family == AF_INET)
         return ntohl(((const struct sockaddr_in *)(const void *)sa)->sin_addr.s_addr);
-    const uint8_t *b = ((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr.s6_addr;
+    struct sockaddr_in6 six;
+    memcpy(&six, sa, sizeof(six));
+    const uint8_t *b = six.sin6_addr.s6_addr;
     static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
     bool v4 = memcmp(b, mapped, sizeof(mapped)) == 0;
     bool loopback = memcmp(b, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1", 16) == 0;

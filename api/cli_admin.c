@@ -87,7 +87,7 @@ static int64_t now_of(const char *conninfo)
     outcome o = {0};
     kal_pg_call *call = kal_pg_call_new();
 
-    kal_pg_call_add(call, KAL_SQL_API_CLOCK_GET, NULL);
+    kal_pg_call_add(call, KAL_SQL_CLOCK_GET, NULL);
     kal_database_call(conninfo, call, on_time, &o);
     return o.has ? o.ms : kal_clock_real_ms();
 }
@@ -116,7 +116,8 @@ int kal_cli_tenant_create(kal_cli *cli)
     kal_uuid_format(made.id, id);
     json_t *tenant = json_pack("{s:s, s:s, s:s}", "id", id, "name", cli->name, "api_key", made.key);
     char *text = json_dumps(tenant, JSON_COMPACT);
-    int status = kal_cli_print(cli, text, tenant); /* JSON in either form: spec/flows.md section 1 */
+    /* JSON in either form: spec/flows.md section 1. */
+    int status = kal_cli_print(cli, text, tenant);
     free(text);
     return status;
 }
@@ -126,10 +127,7 @@ static bool find_tenant(kal_cli *cli, const char *conninfo, kal_uuid *id)
 {
     outcome o = {0};
     kal_pg_call *call = kal_pg_call_new();
-    kal_args *args = kal_args_new();
-
-    kal_args_add(args, kal_v_text(cli->tenant));
-    kal_pg_call_add(call, KAL_SQL_API_TENANT_FIND, args);
+    kal_pg_call_add_one(call, KAL_SQL_API_TENANT_FIND, kal_v_text(cli->tenant));
     kal_database_call(conninfo, call, on_id, &o);
     *id = o.id;
     if (!o.has)

@@ -64,7 +64,6 @@ static bool open_database(serve *s, kal_buf *error)
 }
 
 typedef struct stored {
-    kal_err err;
     bool has;
     int64_t ms;
 } stored;
@@ -73,18 +72,17 @@ static void on_stored(void *data, const kal_pg_reply *reply)
 {
     stored *s = data;
 
-    s->err = reply->err;
     if (reply->err != KAL_OK || reply->count == 0 || kal_pg_count(reply->rows[0]) == 0)
         return;
     s->has = !kal_pg_null(reply->rows[0], 0, 0);
     s->ms = kal_pg_time(reply->rows[0], 0, 0);
 }
 
-/* The later of the stored and the given instant, written back. */
+/* The later of the stored and the given instant; it is stored from now on. */
 static bool start_clock(serve *s, kal_buf *error)
 {
     const char *given = s->cli->virtual_clock;
-    stored before = {0}, after = {0};
+    stored kept = {0};
     int64_t start;
 
     if (!given) {
@@ -95,20 +93,14 @@ static bool start_clock(serve *s, kal_buf *error)
         kal_buf_printf(error, "--virtual-clock: %s is no ISO-8601 instant", given);
         return false;
     }
-    kal_pg_call *get = kal_pg_call_new(), *set = kal_pg_call_new();
-    kal_args *args = kal_args_new();
-    kal_pg_call_add(get, KAL_SQL_API_CLOCK_GET, NULL);
-    kal_database_call(s->conninfo, get, on_stored, &before);
-    if (before.has && before.ms > start)
-        start = before.ms;
-    kal_args_add(args, kal_v_time(start));
-    kal_pg_call_add(set, KAL_SQL_API_CLOCK_SET, args);
-    kal_database_call(s->conninfo, set, on_stored, &after);
-    if (before.err != KAL_OK || after.err != KAL_OK) {
-        kal_buf_puts(error, "cannot read the virtual clock's time from the database");
+    kal_pg_call *call = kal_pg_call_new();
+    kal_pg_call_add_one(call, KAL_SQL_CLOCK_SAVE, kal_v_time(start));
+    kal_database_call(s->conninfo, call, on_stored, &kept);
+    if (!kept.has) {
+        kal_buf_puts(error, "cannot keep the virtual clock's time in the database");
         return false;
     }
-    s->clock = kal_clock_new_virtual(start);
+    s->clock = kal_clock_new_virtual(kept.ms);
     return true;
 }
 

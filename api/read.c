@@ -199,11 +199,9 @@ static void on_rows(kal_request *request, const kal_pg_reply *reply)
 static void add_parent(kal_request *request, kal_pg_call *call)
 {
     kal_uuid id = {0};
-    kal_args *args = kal_args_new();
 
     (void)kal_uuid_parse(request->params[0], &id); /* the list's own parameters were checked */
-    kal_args_add(args, kal_v_uuid(id));
-    kal_pg_call_add(call, request->route->read.parent, args);
+    kal_pg_call_add_one(call, request->route->read.parent, kal_v_uuid(id));
 }
 
 void kal_read_run(kal_request *request)

@@ -34,8 +34,7 @@ static void take_id(kal_request *request)
         }
     }
     if (n == 0)
-        kal_uuid_format(kal_uuid_new(kal_clock_now(kal_engine_clock(request->engine))),
-                        request->id);
+        kal_uuid_format(kal_uuid_new(kal_request_now(request)), request->id);
 }
 
 kal_request *kal_request_new(kal_api_thread *thread, h2o_req_t *http)
@@ -201,6 +200,11 @@ void kal_request_send(kal_request *request, kal_pool *pool, kal_pg_call *call,
     *p = (pending){request, then};
     kal_request_ref(request);
     kal_pool_send(pool, call, on_reply, p);
+}
+
+int64_t kal_request_now(const kal_request *request)
+{
+    return kal_clock_now(kal_engine_clock(request->engine));
 }
 
 uint64_t kal_request_deadline(void)

@@ -72,5 +72,7 @@ void kal_request_send(kal_request *request, kal_pool *pool, kal_pg_call *call,
                       void (*then)(kal_request *request, const kal_pg_reply *reply));
 /* The time by which work for this request must have begun. */
 uint64_t kal_request_deadline(void);
+/* Journey time, milliseconds since 1970. */
+int64_t kal_request_now(const kal_request *request);
 
 #endif

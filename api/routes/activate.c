@@ -38,7 +38,7 @@ typedef struct draft {
 static void publish(kal_request *request, const draft *d, const json_t *types)
 {
     kal_pg_call *call = kal_pool_tenant_call(request->caller.tenant);
-    kal_args *args = kal_args_new(), *get = kal_args_new();
+    kal_args *args = kal_args_new();
     kal_buf text = {0};
     char who[KAL_UUID_TEXT + 1];
 
@@ -48,12 +48,11 @@ static void publish(kal_request *request, const draft *d, const json_t *types)
     kal_args_add(args, kal_v_int(KAL_INT4, d->number));
     kal_args_add(args, kal_v_str(KAL_TEXT, d->status));
     kal_args_add(args, d->has_active ? kal_v_int(KAL_INT4, d->active) : kal_v_null(KAL_INT4));
-    kal_args_add(args, kal_v_time(kal_clock_now(kal_engine_clock(request->engine))));
+    kal_args_add(args, kal_v_time(kal_request_now(request)));
     kal_args_add(args, kal_v_str(KAL_JSON, (kal_str){text.data, text.len}));
     kal_args_add(args, kal_v_text(who));
     kal_pg_call_add(call, KAL_SQL_API_FLOW_PUBLISH, args);
-    kal_args_add(get, kal_v_uuid(d->flow));
-    kal_pg_call_add(call, KAL_SQL_API_FLOW_GET, get);
+    kal_pg_call_add_one(call, KAL_SQL_API_FLOW_GET, kal_v_uuid(d->flow));
     kal_buf_deinit(&text);
     kal_request_send(request, kal_engine_reads(request->engine), call, on_published);
 }
@@ -118,9 +117,7 @@ static void begin(kal_request *request)
     if (!kal_request_uuid(request, 0, &flow))
         return;
     kal_pg_call *call = kal_pool_tenant_call(request->caller.tenant);
-    kal_args *args = kal_args_new();
-    kal_args_add(args, kal_v_uuid(flow));
-    kal_pg_call_add(call, KAL_SQL_API_FLOW_DRAFT, args);
+    kal_pg_call_add_one(call, KAL_SQL_API_FLOW_DRAFT, kal_v_uuid(flow));
     kal_request_send(request, kal_engine_reads(request->engine), call, on_draft);
 }
 

@@ -26,7 +26,7 @@ static bool is_virtual(kal_request *request)
 void kal_route_clock_show(kal_request *request)
 {
     if (is_virtual(request))
-        reply_time(request, kal_clock_now(kal_engine_clock(request->engine)));
+        reply_time(request, kal_request_now(request));
 }
 
 static void on_advanced(void *data, kal_err err, int64_t now_ms)
@@ -52,6 +52,5 @@ void kal_route_clock_advance(kal_request *request)
         return;
     }
     kal_request_ref(request);
-    kal_engine_advance(request->engine, kal_clock_now(kal_engine_clock(request->engine)) + by,
-                       on_advanced, request);
+    kal_engine_advance(request->engine, kal_request_now(request) + by, on_advanced, request);
 }

@@ -81,9 +81,7 @@ static void change_named(kal_request *request, kal_customer_op op, json_t *body)
         return;
     }
     kal_pg_call *call = kal_pool_tenant_call(request->caller.tenant);
-    kal_args *args = kal_args_new();
-    kal_args_add(args, id);
-    kal_pg_call_add(call, KAL_SQL_API_CUSTOMER_EXTERNAL, args);
+    kal_pg_call_add_one(call, KAL_SQL_API_CUSTOMER_EXTERNAL, id);
     kal_request_send(request, kal_engine_reads(request->engine), call, on_external);
 }
 

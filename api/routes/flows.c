@@ -42,19 +42,6 @@ static bool check(kal_request *request, bool is_new)
     return false;
 }
 
-static void add_get(kal_pg_call *call, kal_uuid flow)
-{
-    kal_args *args = kal_args_new();
-
-    kal_args_add(args, kal_v_uuid(flow));
-    kal_pg_call_add(call, KAL_SQL_API_FLOW_GET, args);
-}
-
-static kal_value now(const kal_request *request)
-{
-    return kal_v_time(kal_clock_now(kal_engine_clock(request->engine)));
-}
-
 static void on_created(kal_request *request, const kal_pg_reply *reply)
 {
     if (!kal_reply_failed(request, reply))
@@ -65,7 +52,7 @@ void kal_route_flows_create(kal_request *request)
 {
     if (!kal_request_body(request) || !check(request, true))
         return;
-    kal_uuid id = kal_uuid_new(kal_clock_now(kal_engine_clock(request->engine)));
+    kal_uuid id = kal_uuid_new(kal_request_now(request));
     kal_pg_call *call = kal_pool_tenant_call(request->caller.tenant);
     kal_args *args = kal_args_new();
     kal_args_add(args, kal_v_uuid(id));
@@ -75,9 +62,9 @@ void kal_route_flows_create(kal_request *request)
     add_json(args, request->body, "entry_config");
     add_json(args, request->body, "exit_criteria");
     add_json(args, request->body, "frequency_cap");
-    kal_args_add(args, now(request));
+    kal_args_add(args, kal_v_time(kal_request_now(request)));
     kal_pg_call_add(call, KAL_SQL_API_FLOW_CREATE, args);
-    add_get(call, id);
+    kal_pg_call_add_one(call, KAL_SQL_API_FLOW_GET, kal_v_uuid(id));
     kal_request_send(request, kal_engine_reads(request->engine), call, on_created);
 }
 
@@ -114,9 +101,9 @@ void kal_route_flows_update(kal_request *request)
     add_json(args, request->body, "entry_config");
     add_json(args, request->body, "exit_criteria");
     add_json(args, request->body, "frequency_cap");
-    kal_args_add(args, now(request));
+    kal_args_add(args, kal_v_time(kal_request_now(request)));
     kal_pg_call_add(call, KAL_SQL_API_FLOW_UPDATE, args);
-    add_get(call, id);
+    kal_pg_call_add_one(call, KAL_SQL_API_FLOW_GET, kal_v_uuid(id));
     kal_request_send(request, kal_engine_reads(request->engine), call, on_updated);
 }
 
@@ -133,9 +120,7 @@ void kal_route_flows_delete(kal_request *request)
     if (!kal_request_uuid(request, 0, &id))
         return;
     kal_pg_call *call = kal_pool_tenant_call(request->caller.tenant);
-    kal_args *args = kal_args_new();
-    kal_args_add(args, kal_v_uuid(id));
-    kal_pg_call_add(call, KAL_SQL_API_FLOW_DELETE, args);
-    add_get(call, id);
+    kal_pg_call_add_one(call, KAL_SQL_API_FLOW_DELETE, kal_v_uuid(id));
+    kal_pg_call_add_one(call, KAL_SQL_API_FLOW_GET, kal_v_uuid(id));
     kal_request_send(request, kal_engine_reads(request->engine), call, on_deleted);
 }

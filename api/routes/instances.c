@@ -32,7 +32,7 @@ void kal_route_instances_get(kal_request *request)
     kal_pg_call *call = kal_pool_tenant_call(request->caller.tenant);
     kal_args *args = kal_args_new();
     kal_args_add(args, kal_v_uuid(id));
-    kal_args_add(args, kal_v_time(kal_clock_now(kal_engine_clock(request->engine))));
+    kal_args_add(args, kal_v_time(kal_request_now(request)));
     kal_pg_call_add(call, KAL_SQL_API_INSTANCE_GET, args);
     kal_request_send(request, kal_engine_reads(request->engine), call, on_instance);
 }
@@ -81,8 +81,6 @@ void kal_route_instances_cancel(kal_request *request)
     if (!kal_request_uuid(request, 0, &id))
         return;
     kal_pg_call *call = kal_pool_tenant_call(request->caller.tenant);
-    kal_args *args = kal_args_new();
-    kal_args_add(args, kal_v_uuid(id));
-    kal_pg_call_add(call, KAL_SQL_API_INSTANCE_CUSTOMER, args);
+    kal_pg_call_add_one(call, KAL_SQL_API_INSTANCE_CUSTOMER, kal_v_uuid(id));
     kal_request_send(request, kal_engine_reads(request->engine), call, on_customer);
 }

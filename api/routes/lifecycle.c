@@ -64,12 +64,11 @@ static void move(kal_request *request, kal_sql sql, const char *wanted)
     if (!kal_request_uuid(request, 0, &flow))
         return;
     kal_pg_call *call = kal_pool_tenant_call(request->caller.tenant);
-    kal_args *args = kal_args_new(), *get = kal_args_new();
+    kal_args *args = kal_args_new();
     kal_args_add(args, kal_v_uuid(flow));
-    kal_args_add(args, kal_v_time(kal_clock_now(kal_engine_clock(request->engine))));
+    kal_args_add(args, kal_v_time(kal_request_now(request)));
     kal_pg_call_add(call, sql, args);
-    kal_args_add(get, kal_v_uuid(flow));
-    kal_pg_call_add(call, KAL_SQL_API_FLOW_GET, get);
+    kal_pg_call_add_one(call, KAL_SQL_API_FLOW_GET, kal_v_uuid(flow));
     request->state = kal_strdup(wanted);
     kal_request_send(request, kal_engine_reads(request->engine), call, on_moved);
 }

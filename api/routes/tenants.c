@@ -38,17 +38,9 @@ void kal_route_tenants_create(kal_request *request)
     json_decref(errors);
     kal_new_tenant *made = kal_calloc(1, sizeof(*made));
     request->state = made;
-    kal_pg_call *call = kal_tenant_create(kal_json_get_str(request->body, "name"),
-                                          kal_clock_now(kal_engine_clock(request->engine)), made);
+    kal_pg_call *call =
+        kal_tenant_create(kal_json_get_str(request->body, "name"), kal_request_now(request), made);
     kal_request_send(request, kal_engine_writes(request->engine), call, on_created);
-}
-
-static void add_get(kal_pg_call *call, kal_uuid id)
-{
-    kal_args *args = kal_args_new();
-
-    kal_args_add(args, kal_v_uuid(id));
-    kal_pg_call_add(call, KAL_SQL_API_TENANT_GET, args);
 }
 
 static void on_tenant(kal_request *request, const kal_pg_reply *reply)
@@ -69,7 +61,7 @@ void kal_route_tenants_get(kal_request *request)
     if (!kal_request_uuid(request, 0, &id))
         return;
     kal_pg_call *call = kal_pg_call_new();
-    add_get(call, id);
+    kal_pg_call_add_one(call, KAL_SQL_API_TENANT_GET, kal_v_uuid(id));
     kal_request_send(request, kal_engine_writes(request->engine), call, on_tenant);
 }
 
@@ -101,7 +93,7 @@ void kal_route_tenants_update(kal_request *request)
     kal_args_add(args, kal_v_uuid(id));
     kal_args_add(args, kal_v_str(KAL_JSONB, (kal_str){text.data, text.len}));
     kal_pg_call_add(call, KAL_SQL_API_TENANT_SETTINGS, args);
-    add_get(call, id);
+    kal_pg_call_add_one(call, KAL_SQL_API_TENANT_GET, kal_v_uuid(id));
     kal_buf_deinit(&text);
     kal_request_send(request, kal_engine_writes(request->engine), call, on_updated);
 }

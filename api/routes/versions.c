@@ -32,14 +32,6 @@ static void on_created(kal_request *request, const kal_pg_reply *reply)
         kal_reply_data(request, 201, kal_pg_str(reply->rows[3], 0, 0));
 }
 
-static void add_flow_statement(kal_pg_call *call, kal_sql sql, kal_uuid flow)
-{
-    kal_args *args = kal_args_new();
-
-    kal_args_add(args, kal_v_uuid(flow));
-    kal_pg_call_add(call, sql, args);
-}
-
 void kal_route_versions_create(kal_request *request)
 {
     kal_uuid flow;
@@ -52,15 +44,15 @@ void kal_route_versions_create(kal_request *request)
     if (given)
         kal_json_write(&mapping, given);
     kal_pg_call *call = kal_pool_tenant_call(request->caller.tenant);
-    add_flow_statement(call, KAL_SQL_API_FLOW_LOCK, flow);
+    kal_pg_call_add_one(call, KAL_SQL_API_FLOW_LOCK, kal_v_uuid(flow));
     kal_args *args = kal_args_new();
     kal_args_add(args, kal_v_uuid(flow));
     kal_args_add(args, kal_v_str(KAL_JSON, (kal_str){graph.data, graph.len}));
     kal_args_add(args, kal_v_str(KAL_TEXT, kal_json_get_str(request->body, "changelog")));
     kal_args_add(args, kal_v_str(KAL_JSON, (kal_str){mapping.data, mapping.len}));
-    kal_args_add(args, kal_v_time(kal_clock_now(kal_engine_clock(request->engine))));
+    kal_args_add(args, kal_v_time(kal_request_now(request)));
     kal_pg_call_add(call, KAL_SQL_API_VERSION_CREATE, args);
-    add_flow_statement(call, KAL_SQL_API_VERSION_LAST, flow);
+    kal_pg_call_add_one(call, KAL_SQL_API_VERSION_LAST, kal_v_uuid(flow));
     kal_buf_deinit(&graph);
     kal_buf_deinit(&mapping);
     kal_request_send(request, kal_engine_reads(request->engine), call, on_created);

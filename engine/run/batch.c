@@ -135,6 +135,22 @@ kal_str kal_batch_text(kal_batch *batch, kal_str text)
     return (kal_str){kal_arena_strndup(batch->arena, text.p, text.n), text.n};
 }
 
+kal_str kal_batch_take(kal_batch *batch, kal_buf *text)
+{
+    kal_str kept = kal_batch_text(batch, (kal_str){text->data ? text->data : "", text->len});
+    kal_buf_deinit(text);
+    return kept;
+}
+
+kal_str kal_batch_json(kal_batch *batch, const json_t *value)
+{
+    if (!value)
+        return kal_str_of("{}");
+    kal_buf text = {0};
+    kal_json_write(&text, value);
+    return kal_batch_take(batch, &text);
+}
+
 bool kal_status_is_live(kal_status status)
 {
     return status <= KAL_STATUS_PAUSED;

@@ -68,7 +68,7 @@ struct kal_instance {
     kal_lua_ref lua; /* its context in Lua while the batch walks */
     uint32_t stamp;  /* the customer's, as that context shows them */
     uint32_t executed, next_seq;
-    size_t grown; /* bytes that results of this batch have added */
+    size_t grown;   /* bytes that results of this batch have added */
     uint8_t *joins; /* kal_join_state by node; NULL: all empty */
     kal_uuid *seen; /* events it has consumed, kept when its version looks back */
     size_t n_seen;
@@ -179,6 +179,10 @@ kal_instance *kal_customer_add_instance(kal_batch *batch, kal_customer *customer
 json_t *kal_batch_keep(kal_batch *batch, json_t *value);
 /* Copies text into the batch's arena. */
 kal_str kal_batch_text(kal_batch *batch, kal_str text);
+/* The same for what a buffer holds (p is never NULL); the buffer is freed. */
+kal_str kal_batch_take(kal_batch *batch, kal_buf *text);
+/* A value's text there; NULL stands for an empty object. */
+kal_str kal_batch_json(kal_batch *batch, const json_t *value);
 bool kal_status_is_live(kal_status status);
 const char *kal_status_text(kal_status status);
 bool kal_status_parse(kal_str text, kal_status *out);

@@ -1,8 +1,8 @@
 #include "run/burst.h"
 
 #include "base/clock.h"
+#include "run/context.h"
 #include "run/effects.h"
-#include "run/profile.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -46,61 +46,6 @@ static void end_walk(kal_walk *walk, kal_status status, kal_str reason)
     walk->over = true;
 }
 
-/* ---- what nodes see ---- */
-
-static void set_id(kal_walk *walk, const char *key, kal_uuid id)
-{
-    char text[KAL_UUID_TEXT + 1];
-    kal_uuid_format(id, text);
-    json_t *json = json_string(text);
-    kal_lua_context_set(walk->batch->lua, walk->instance->lua, key, json);
-    json_decref(json);
-}
-
-static void show_customer(kal_walk *walk)
-{
-    const kal_customer *customer = walk->instance->customer;
-    kal_lua *lua = walk->batch->lua;
-    walk->instance->stamp = customer->stamp;
-    if (!customer->exists)
-        return;
-    json_t *json = kal_profile_json(customer);
-    kal_lua_context_set(lua, walk->instance->lua, "_customer", json);
-    json_decref(json);
-    char error[160];
-    kal_str context = walk->instance->context;
-    json_t *given = kal_json_parse(context, error);
-    if (!json_object_get(given, "preferences"))
-        kal_lua_context_set(lua, walk->instance->lua, "preferences", customer->preferences);
-    json_decref(given);
-}
-
-static bool open_context(kal_walk *walk)
-{
-    kal_instance *instance = walk->instance;
-    if (instance->lua != KAL_LUA_NONE) {
-        if (instance->stamp != instance->customer->stamp)
-            show_customer(walk);
-        return true;
-    }
-    if (kal_lua_context_new(walk->batch->lua, instance->context, instance->accumulated,
-                            &instance->lua))
-        return false;
-    kal_str external_id = instance->customer->external_id;
-    json_t *id = json_stringn(external_id.p, external_id.n);
-    kal_lua_context_set(walk->batch->lua, instance->lua, "_customer_id", id);
-    json_decref(id);
-    set_id(walk, "_flow_id", instance->version->flow->id);
-    set_id(walk, "_tenant_id", instance->customer->tenant);
-    set_id(walk, "_instance_id", instance->id);
-    /* Ids that nodes derive (deliveries) differ between bursts at one instant. */
-    json_t *execution = json_integer(instance->executed);
-    kal_lua_context_set(walk->batch->lua, instance->lua, "_execution", execution);
-    json_decref(execution);
-    show_customer(walk);
-    return true;
-}
-
 /* ---- steps ---- */
 
 typedef struct kal_step {
@@ -116,9 +61,7 @@ static kal_str trigger_text(kal_walk *walk, const kal_token *token)
     kal_buf text = {0};
     kal_buf_puts(&text, "event:");
     kal_buf_add(&text, type.p, type.n);
-    kal_str kept = kal_batch_text(walk->batch, (kal_str){text.data, text.len});
-    kal_buf_deinit(&text);
-    return kept;
+    return kal_batch_take(walk->batch, &text);
 }
 
 static void record(kal_walk *walk, const kal_token *token, const kal_step *step)
@@ -316,7 +259,7 @@ static void execute(kal_walk *walk, const kal_token *token)
         end_walk(walk, KAL_STATUS_FAILED, kal_str_of("over 10000 node executions"));
         return;
     }
-    if (!open_context(walk)) {
+    if (!kal_context_open(walk->batch, walk->instance)) {
         end_walk(walk, KAL_STATUS_FAILED, kal_str_of("the context cannot be read"));
         return;
     }
@@ -391,7 +334,7 @@ static bool condition_meets(kal_walk *walk, const json_t *criteria, const json_t
 {
     kal_str condition = kal_json_get_str(criteria, "condition");
     bool truth = false;
-    if (!condition.p || !open_context(walk))
+    if (!condition.p || !kal_context_open(walk->batch, walk->instance))
         return false;
     kal_buf error = {0};
     if (kal_lua_truth(walk->batch->lua, condition, walk->instance->lua, event, walk->batch->now_ms,

@@ -136,9 +136,8 @@ static void on_saved(void *data, const kal_pg_reply *reply)
 static void save(kal_round *round)
 {
     kal_pg_call *call = kal_pg_call_new();
-    kal_args *args = kal_args_new();
-    kal_args_add(args, kal_v_time(kal_clock_now(round->engine->options.clock)));
-    kal_pg_call_add(call, KAL_SQL_CLOCK_SAVE, args);
+    int64_t now = kal_clock_now(round->engine->options.clock);
+    kal_pg_call_add_one(call, KAL_SQL_CLOCK_SAVE, kal_v_time(now));
     kal_pool_send(kal_engine_writes(round->engine), call, on_saved, round);
 }
 

@@ -6,15 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static kal_value json_value(kal_batch *batch, const json_t *json)
-{
-    kal_buf text = {0};
-    kal_json_write(&text, json);
-    kal_str kept = kal_batch_text(batch, (kal_str){text.data, text.len});
-    kal_buf_deinit(&text);
-    return kal_v_str(KAL_JSON, kept);
-}
-
 static kal_value text_value(kal_batch *batch, kal_str text)
 {
     return kal_v_str(KAL_TEXT, kal_batch_text(batch, text));
@@ -64,8 +55,8 @@ static bool apply_send(kal_batch *batch, kal_instance *instance, const kal_graph
     row[7] = text_value(batch, node->id);
     row[8] = text_value(batch, channel);
     row[9] = text_value(batch, provider);
-    row[10] = json_value(batch, json_object_get(effect, "recipient"));
-    row[11] = json_value(batch, json_object_get(effect, "message"));
+    row[10] = kal_v_str(KAL_JSON, kal_batch_json(batch, json_object_get(effect, "recipient")));
+    row[11] = kal_v_str(KAL_JSON, kal_batch_json(batch, json_object_get(effect, "message")));
     row[13] = kal_v_time(batch->now_ms);
     kal_str error = kal_json_get_str(effect, "error"); /* it cannot leave: there is no address */
     row[12] = kal_v_text(error.p ? "failed" : "pending");
@@ -103,7 +94,7 @@ static bool apply_convert(kal_batch *batch, kal_instance *instance, const json_t
     row[5] = text_value(batch, type);
     if (json_is_number(value))
         row[6] = kal_v_float(json_number_value(value));
-    row[7] = json_is_object(metadata) ? json_value(batch, metadata)
+    row[7] = json_is_object(metadata) ? kal_v_str(KAL_JSON, kal_batch_json(batch, metadata))
                                       : kal_v_str(KAL_JSON, kal_str_of("{}"));
     row[8] = kal_v_time(batch->now_ms);
     return true;

@@ -10,17 +10,6 @@
 
 #define MAX_CONTEXT (256 * 1024)
 
-static kal_str json_text(kal_batch *batch, const json_t *json, const char *otherwise)
-{
-    if (!json)
-        return kal_str_of(otherwise);
-    kal_buf out = {0};
-    kal_json_write(&out, json);
-    kal_str kept = kal_batch_text(batch, (kal_str){out.data, out.len});
-    kal_buf_deinit(&out);
-    return kept;
-}
-
 static void refuse(kal_work *work, kal_err err)
 {
     work->err = err;
@@ -104,7 +93,7 @@ static void handle_trigger(kal_batch *batch, kal_customer *customer, kal_work *w
         refuse(work, err);
         return;
     }
-    kal_str context = json_text(batch, work->body, "{}");
+    kal_str context = kal_batch_json(batch, work->body);
     if (context.n > MAX_CONTEXT) {
         refuse(work, KAL_ERR_CONTEXT_TOO_LARGE);
         return;
@@ -157,7 +146,7 @@ static void hold(kal_batch *batch, const kal_instance *instance, json_t *event, 
     row[3] = kal_v_uuid(instance->version->flow->id);
     row[4] = kal_v_uuid(instance->id);
     row[5] = kal_v_int(KAL_INT8, (int64_t)instance->customer->key);
-    row[6] = kal_v_str(KAL_JSON, json_text(batch, held, "{}"));
+    row[6] = kal_v_str(KAL_JSON, kal_batch_json(batch, held));
     json_decref(held);
 }
 
@@ -229,7 +218,7 @@ static void store_event(kal_batch *batch, kal_customer *customer, kal_work *work
     row[3] = kal_v_str(KAL_TEXT, customer->external_id);
     row[4] = kal_v_str(KAL_TEXT, kal_batch_text(batch, kal_str_of(work->event_id)));
     row[5] = kal_v_str(KAL_TEXT, kal_batch_text(batch, kal_str_of(work->event_type)));
-    row[6] = kal_v_str(KAL_JSON, json_text(batch, work->body, "{}"));
+    row[6] = kal_v_str(KAL_JSON, kal_batch_json(batch, work->body));
     if (work->occurred_ms != KAL_UNSET)
         row[7] = kal_v_time(work->occurred_ms);
     row[8] = kal_v_time(batch->now_ms);

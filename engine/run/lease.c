@@ -137,9 +137,7 @@ static void ensure_partitions(kal_lease *lease)
         return;
     lease->day = now_ms / DAY_MS;
     kal_pg_call *call = kal_pg_call_new();
-    kal_args *args = kal_args_new();
-    kal_args_add(args, kal_v_time(now_ms));
-    kal_pg_call_add(call, KAL_SQL_ENSURE_PARTITIONS, args);
+    kal_pg_call_add_one(call, KAL_SQL_ENSURE_PARTITIONS, kal_v_time(now_ms));
     kal_pg_send(lease->pg, call, on_partitions, lease);
 }
 
@@ -188,9 +186,7 @@ void kal_lease_poll(kal_lease *lease)
         return; /* its return polls */
     lease->polling = true;
     kal_pg_call *call = kal_pg_call_new();
-    kal_args *args = kal_args_new();
-    kal_args_add(args, kal_v_uuid(lease->options.node));
-    kal_pg_call_add(call, KAL_SQL_LEASE_POLL, args);
+    kal_pg_call_add_one(call, KAL_SQL_LEASE_POLL, kal_v_uuid(lease->options.node));
     kal_pg_call_add(call, KAL_SQL_POLL_CHANGES, NULL);
     lease->asked_ns = kal_clock_mono_ns();
     kal_pg_send(lease->pg, call, on_polled, lease);

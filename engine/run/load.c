@@ -2,22 +2,11 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "run/load_rows.h"
 
 #include <string.h>
 
 #define NO_STATEMENT SIZE_MAX
-
-/* The statements of a load, each sent only when it has something to ask. */
-typedef enum kal_part {
-    KNOWN,
-    INSTANCES,
-    WAITS,
-    CUSTOMERS,
-    CUSTOMERS_OF,
-    LAST,
-    EVENTS,
-    PARTS
-} kal_part;
 
 /* A growing list of parameter values. */
 typedef struct kal_list {
@@ -37,7 +26,7 @@ struct kal_load {
     kal_list customer_tenants, customer_ids;
     kal_list last_keys, last_flows;
     kal_list event_keys, event_since, event_tenants;
-    size_t at[PARTS]; /* index of each part's statement in the call */
+    size_t at[KAL_LOAD_PARTS]; /* index of each part's statement in the call */
 };
 
 static void push(kal_list *list, kal_value value)
@@ -252,7 +241,7 @@ kal_load *kal_load_new(kal_batch *batch)
     kal_load *load = kal_calloc(1, sizeof *load);
     load->batch = batch;
     batch->bursts = 0;
-    for (int p = 0; p < PARTS; p++)
+    for (int p = 0; p < KAL_LOAD_PARTS; p++)
         load->at[p] = NO_STATEMENT;
     for (kal_customer *c = batch->customers; c; c = c->next)
         if (!kal_flows_tenant(batch->flows, c->tenant)->loaded)
@@ -300,8 +289,8 @@ static kal_args *arrays(kal_list *const *lists, const kal_type *types, size_t n)
 }
 
 /* Adds a part's statement when its first list holds anything (or it is to be warmed). */
-static kal_args *add(kal_load *load, kal_pg_call *call, size_t *count, kal_part part, kal_sql sql,
-                     kal_list *const *lists, const kal_type *types, size_t n)
+static kal_args *add(kal_load *load, kal_pg_call *call, size_t *count, kal_load_part part,
+                     kal_sql sql, kal_list *const *lists, const kal_type *types, size_t n)
 {
     if (!lists[0]->len && load->batch)
         return NULL;
@@ -320,19 +309,18 @@ static size_t add_parts(kal_load *load, kal_pg_call *call, int64_t now_ms)
     static const kal_type last[] = {KAL_INT8, KAL_UUID};
     static const kal_type events[] = {KAL_INT8, KAL_TIMESTAMP, KAL_UUID};
     size_t n = 0;
-#define ADD(part, sql, types, ...)                                                                 \
-    add(load, call, &n, part, KAL_SQL_##sql, (kal_list *const[]){__VA_ARGS__}, types,              \
-        sizeof types / sizeof *types)
-    kal_args *args =
-        ADD(KNOWN, LOAD_KNOWN, known, &load->known_keys, &load->known_ids, &load->known_tenants);
+#define ADD(part, types, ...)                                                                      \
+    add(load, call, &n, KAL_LOAD_##part, KAL_SQL_LOAD_##part, (kal_list *const[]){__VA_ARGS__},    \
+        types, sizeof types / sizeof *types)
+    kal_args *args = ADD(KNOWN, known, &load->known_keys, &load->known_ids, &load->known_tenants);
     if (args)
         kal_args_add(args, kal_v_time(now_ms));
-    ADD(INSTANCES, LOAD_INSTANCES, ids, &load->instances);
-    ADD(WAITS, LOAD_WAITS, ids, &load->instances);
-    ADD(CUSTOMERS, LOAD_CUSTOMERS, customers, &load->customer_tenants, &load->customer_ids);
-    ADD(CUSTOMERS_OF, LOAD_CUSTOMERS_OF, ids, &load->instances_of);
-    ADD(LAST, LOAD_LAST, last, &load->last_keys, &load->last_flows);
-    ADD(EVENTS, LOAD_EVENTS, events, &load->event_keys, &load->event_since, &load->event_tenants);
+    ADD(INSTANCES, ids, &load->instances);
+    ADD(WAITS, ids, &load->instances);
+    ADD(CUSTOMERS, customers, &load->customer_tenants, &load->customer_ids);
+    ADD(CUSTOMERS_OF, ids, &load->instances_of);
+    ADD(LAST, last, &load->last_keys, &load->last_flows);
+    ADD(EVENTS, events, &load->event_keys, &load->event_since, &load->event_tenants);
 #undef ADD
     return n;
 }
@@ -352,194 +340,9 @@ void kal_load_warm(kal_pg_call *call)
     (void)add_parts(&empty, call, 0);
 }
 
-static kal_customer *customer_at(const kal_load *load, const kal_pg_rows *rows, size_t row)
-{
-    return kal_batch_find(load->batch, (uint64_t)kal_pg_int(rows, row, 0));
-}
-
-static kal_str text_at(const kal_load *load, const kal_pg_rows *rows, size_t row, size_t column)
-{
-    return kal_batch_text(load->batch, kal_pg_str(rows, row, column));
-}
-
-static json_t *json_at(const kal_pg_rows *rows, size_t row, size_t column)
-{
-    char error[160];
-    kal_str text = kal_pg_str(rows, row, column);
-    return text.p ? kal_json_parse(text, error) : NULL;
-}
-
-static int64_t time_at(const kal_pg_rows *rows, size_t row, size_t column)
-{
-    return kal_pg_null(rows, row, column) ? KAL_UNSET : kal_pg_time(rows, row, column);
-}
-
-/* Columns: customer_key, event_id, routed, started, held. */
-static void take_known(kal_load *load, const kal_pg_rows *rows, size_t row)
-{
-    kal_customer *customer = customer_at(load, rows, row);
-    if (!customer)
-        return;
-    kal_known *known = kal_arena_alloc(load->batch->arena, sizeof *known);
-    *known =
-        (kal_known){customer->known, text_at(load, rows, row, 1), (int32_t)kal_pg_int(rows, row, 2),
-                    (int32_t)kal_pg_int(rows, row, 3), (int32_t)kal_pg_int(rows, row, 4)};
-    customer->known = known;
-}
-
-/* state: {"n": nodes executed, "w": next wait, "j": {node id: join state}, "seen": [event ids]} */
-static void take_state(kal_load *load, kal_instance *instance, json_t *state)
-{
-    instance->executed = (uint32_t)json_integer_value(json_object_get(state, "n"));
-    instance->next_seq = (uint32_t)json_integer_value(json_object_get(state, "w"));
-    if (!instance->next_seq)
-        instance->next_seq = 1;
-    const json_t *seen = json_object_get(state, "seen");
-    if (json_array_size(seen)) {
-        instance->seen =
-            kal_arena_alloc(load->batch->arena, json_array_size(seen) * sizeof *instance->seen);
-        for (size_t i = 0; i < json_array_size(seen); i++)
-            if (kal_uuid_parse(kal_str_of(json_string_value(json_array_get(seen, i))),
-                               &instance->seen[instance->n_seen]))
-                instance->n_seen++;
-    }
-    json_t *joins = json_object_get(state, "j");
-    const kal_graph *graph = instance->version->graph;
-    if (!json_object_size(joins) || !graph)
-        return;
-    instance->joins = kal_arena_alloc(load->batch->arena, kal_graph_count(graph));
-    const char *id;
-    json_t *value;
-    json_object_foreach(joins, id, value)
-    {
-        uint32_t node = kal_graph_find(graph, kal_str_of(id));
-        if (node != KAL_GRAPH_NONE)
-            instance->joins[node] = (uint8_t)json_integer_value(value);
-    }
-}
-
-/* Columns as in load_instances.sql. */
-static void take_instance(kal_load *load, const kal_pg_rows *rows, size_t row)
-{
-    kal_batch *batch = load->batch;
-    kal_uuid id = kal_pg_uuid(rows, row, 0);
-    kal_customer *customer = kal_batch_find(batch, (uint64_t)kal_pg_int(rows, row, 1));
-    kal_uuid tenant = kal_pg_uuid(rows, row, 2);
-    kal_str external_id = kal_pg_str(rows, row, 6);
-    if (!customer || !kal_uuid_eq(tenant, customer->tenant) ||
-        (customer->external_id.p && !kal_str_eq(customer->external_id, external_id)))
-        return; /* another customer with the same key */
-    customer->id = kal_pg_uuid(rows, row, 5);
-    if (!customer->external_id.p)
-        customer->external_id = kal_batch_text(batch, external_id);
-    kal_version *version = kal_flows_version(batch->flows, tenant, kal_pg_uuid(rows, row, 3),
-                                             (int32_t)kal_pg_int(rows, row, 4));
-    kal_instance *instance = kal_customer_add_instance(batch, customer, id, version);
-    if (!kal_status_parse(kal_pg_str(rows, row, 7), &instance->status))
-        instance->status = KAL_STATUS_FAILED;
-    instance->row_version = (int32_t)kal_pg_int(rows, row, 8);
-    instance->context = text_at(load, rows, row, 9);
-    instance->accumulated = text_at(load, rows, row, 10);
-    json_t *state = json_at(rows, row, 11);
-    take_state(load, instance, state);
-    json_decref(state);
-    instance->entered_ms = kal_pg_time(rows, row, 12);
-}
-
-/* Columns as in load_waits.sql. */
-static void take_wait(kal_load *load, const kal_pg_rows *rows, size_t row)
-{
-    kal_customer *customer = customer_at(load, rows, row);
-    kal_instance *instance =
-        customer ? kal_customer_instance(customer, kal_pg_uuid(rows, row, 1)) : NULL;
-    if (!instance || !instance->version->graph)
-        return;
-    uint32_t next_seq = instance->next_seq;
-    uint32_t node = kal_graph_find(instance->version->graph, kal_pg_str(rows, row, 3));
-    kal_wait *wait = kal_instance_add_wait(load->batch, instance, node);
-    instance->next_seq = next_seq;
-    wait->added = false;
-    wait->seq = (uint32_t)kal_pg_int(rows, row, 2);
-    wait->yielded = kal_str_is(kal_pg_str(rows, row, 4), "yield");
-    wait->due_ms = kal_pg_null(rows, row, 5) ? KAL_NEVER : kal_pg_time(rows, row, 5);
-    wait->absolute = kal_pg_int(rows, row, 6) != 0;
-    wait->began_ms = kal_pg_time(rows, row, 7);
-    wait->state = kal_batch_keep(load->batch, json_at(rows, row, 8));
-}
-
-/* Columns as in load_customers.sql. */
-static void take_customer(kal_load *load, const kal_pg_rows *rows, size_t row)
-{
-    kal_customer *customer = customer_at(load, rows, row);
-    kal_str external_id = kal_pg_str(rows, row, 2);
-    if (!customer || customer->exists ||
-        (customer->external_id.p && !kal_str_eq(customer->external_id, external_id)))
-        return;
-    customer->exists = true;
-    customer->id = kal_pg_uuid(rows, row, 1);
-    customer->external_id = kal_batch_text(load->batch, external_id);
-    customer->email = text_at(load, rows, row, 3);
-    customer->phone = text_at(load, rows, row, 4);
-    customer->name = text_at(load, rows, row, 5);
-    customer->timezone = text_at(load, rows, row, 6);
-    customer->properties = json_at(rows, row, 7);
-    customer->tags = json_at(rows, row, 8);
-    customer->preferences = json_at(rows, row, 9);
-    customer->created_ms = time_at(rows, row, 10);
-    customer->seen_ms = time_at(rows, row, 11);
-}
-
-/* Columns: customer_key, flow_id, ended. */
-static void take_last(kal_load *load, const kal_pg_rows *rows, size_t row)
-{
-    kal_customer *customer = customer_at(load, rows, row);
-    kal_flow *flow = kal_flows_find(load->batch->flows, kal_pg_uuid(rows, row, 1));
-    if (!customer || !flow)
-        return;
-    kal_last *last = kal_arena_alloc(load->batch->arena, sizeof *last);
-    int64_t ended = kal_pg_null(rows, row, 2) ? KAL_NEVER : kal_pg_time(rows, row, 2);
-    *last = (kal_last){customer->lasts, flow, ended};
-    customer->lasts = last;
-}
-
-/* Columns as in load_events.sql. */
-static void take_event(kal_load *load, const kal_pg_rows *rows, size_t row)
-{
-    kal_customer *customer = customer_at(load, rows, row);
-    if (!customer)
-        return;
-    kal_str event_id = kal_pg_str(rows, row, 2);
-    kal_str type = kal_pg_str(rows, row, 3);
-    char at[KAL_TIME_TEXT + 1];
-    json_t *event = json_object();
-    json_object_set_new(event, "id",
-                        event_id.p ? json_stringn(event_id.p, event_id.n) : json_null());
-    json_object_set_new(event, "event_type", json_stringn(type.p, type.n));
-    json_object_set_new(event, "data", json_at(rows, row, 4));
-    if (!kal_pg_null(rows, row, 5)) {
-        kal_clock_format(kal_pg_time(rows, row, 5), at);
-        json_object_set_new(event, "occurred_at", json_string(at));
-    }
-    kal_recent *recent = kal_arena_alloc(load->batch->arena, sizeof *recent);
-    recent->id = kal_pg_uuid(rows, row, 1);
-    recent->received_ms = kal_pg_time(rows, row, 6);
-    recent->event = kal_batch_keep(load->batch, event);
-    *customer->recent_last = recent;
-    customer->recent_last = &recent->next;
-}
-
 void kal_load_take(kal_load *load, const kal_pg_reply *reply)
 {
-    static void (*const takers[PARTS])(kal_load *, const kal_pg_rows *, size_t) = {
-        [KNOWN] = take_known,        [INSTANCES] = take_instance,    [WAITS] = take_wait,
-        [CUSTOMERS] = take_customer, [CUSTOMERS_OF] = take_customer, [LAST] = take_last,
-        [EVENTS] = take_event,
-    };
-    for (int p = 0; p < PARTS; p++) {
-        if (load->at[p] == NO_STATEMENT)
-            continue;
-        const kal_pg_rows *rows = reply->rows[load->at[p]];
-        for (size_t row = 0; row < kal_pg_count(rows); row++)
-            takers[p](load, rows, row);
-    }
+    for (int p = 0; p < KAL_LOAD_PARTS; p++)
+        if (load->at[p] != NO_STATEMENT)
+            kal_load_rows(load->batch, (kal_load_part)p, reply->rows[load->at[p]]);
 }

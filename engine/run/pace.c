@@ -1,8 +1,9 @@
 #include "run/pace.h"
 
 #define MOST 200 /* patient bursts of a turn */
-#define LEAST 8
-#define TARGET_NS 4000000ULL /* what a turn with patient work may take while callers are about */
+#define LEAST 4
+#define TARGET_NS 2000000ULL /* what a turn with patient work may take while callers are about */
+#define REST 2               /* how many times as long it then leaves to others */
 #define MS 1000000ULL
 
 void kal_pace_init(kal_pace *pace)
@@ -29,7 +30,7 @@ void kal_pace_end(kal_pace *pace, bool callers, uint64_t now_ns)
     uint64_t took_ns = now_ns - pace->began_ns;
     if (!pace->taken || !callers)
         return;
-    pace->after_ns = now_ns + took_ns;
+    pace->after_ns = now_ns + REST * took_ns;
     if (took_ns > TARGET_NS)
         pace->share = pace->share / 2 < LEAST ? LEAST : pace->share / 2;
     else if (pace->taken >= pace->share)

@@ -1,5 +1,5 @@
 /* The pace of patient work (timers, replays, sends): while callers are about, its turns are kept
- * short and leave as much time as they took, so that a storm of one tenant's timers does not make
+ * short and leave twice the time they took, so that a storm of one tenant's timers does not make
  * another's events wait; with nobody waiting it runs at full speed.
  * Thread: the shard's. Blocks: never. */
 #ifndef KAL_RUN_PACE_H

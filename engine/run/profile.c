@@ -183,15 +183,6 @@ json_t *kal_profile_json(const kal_customer *customer)
     return json;
 }
 
-static kal_value json_value(kal_batch *batch, const json_t *json)
-{
-    kal_buf text = {0};
-    kal_json_write(&text, json);
-    kal_str kept = kal_batch_text(batch, (kal_str){text.data, text.len});
-    kal_buf_deinit(&text);
-    return kal_v_str(KAL_JSON, kept);
-}
-
 static kal_value time_value(int64_t ms)
 {
     return ms == KAL_UNSET ? kal_v_null(KAL_TIMESTAMP) : kal_v_time(ms);
@@ -210,9 +201,9 @@ void kal_profile_seal(kal_customer *customer, kal_batch *batch)
     row[5] = kal_v_str(KAL_TEXT, customer->phone);
     row[6] = kal_v_str(KAL_TEXT, customer->name);
     row[7] = kal_v_str(KAL_TEXT, customer->timezone);
-    row[8] = json_value(batch, customer->properties);
-    row[9] = json_value(batch, customer->tags);
-    row[10] = json_value(batch, customer->preferences);
+    row[8] = kal_v_str(KAL_JSON, kal_batch_json(batch, customer->properties));
+    row[9] = kal_v_str(KAL_JSON, kal_batch_json(batch, customer->tags));
+    row[10] = kal_v_str(KAL_JSON, kal_batch_json(batch, customer->preferences));
     row[11] = kal_v_time(customer->created_ms);
     row[12] = time_value(customer->seen_ms);
 }

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define HORIZON_MS (60 * 60 * 1000)
-#define REFILL_ROWS 50000
+#define REFILL_ROWS 5000
 #define RETRY_MS 500
 
 /* ---- timers ---- */
@@ -319,12 +319,10 @@ void kal_shard_recover(kal_shard *shard, bool ours)
     kal_pg_copy(kal_thread_loop(shard->options.thread), &shard->pg_options, KAL_SQL_RECOVER_WAITS,
                 shard->options.index, on_wait, on_waits_end, shard);
     kal_pg_call *call = kal_pg_call_new();
-    kal_pg_call_add(call, KAL_SQL_RECOVER_CLOCK, NULL);
-    for (int i = 0; i < 2; i++) {
-        kal_args *args = kal_args_new();
-        kal_args_add(args, kal_v_int(KAL_INT2, shard->options.index));
-        kal_pg_call_add(call, i ? KAL_SQL_RECOVER_TENANTS : KAL_SQL_LOAD_PENDING, args);
-    }
+    kal_pg_call_add(call, KAL_SQL_CLOCK_GET, NULL);
+    kal_value index = kal_v_int(KAL_INT2, shard->options.index);
+    kal_pg_call_add_one(call, KAL_SQL_LOAD_PENDING, index);
+    kal_pg_call_add_one(call, KAL_SQL_RECOVER_TENANTS, index);
     kal_load_warm(call);
     kal_journal_warm(call);
     kal_pg_send(shard->pg, call, on_recovered, shard);

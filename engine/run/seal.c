@@ -4,13 +4,6 @@
 
 #include <string.h>
 
-static kal_str text_of(kal_batch *batch, kal_buf *buf)
-{
-    kal_str kept = kal_batch_text(batch, (kal_str){buf->data ? buf->data : "", buf->len});
-    kal_buf_deinit(buf);
-    return kept;
-}
-
 /* {"n": nodes executed, "w": next wait, "j": {node id: join state}, "seen": [event ids]} */
 static kal_str state_text(kal_batch *batch, const kal_instance *instance)
 {
@@ -34,7 +27,7 @@ static kal_str state_text(kal_batch *batch, const kal_instance *instance)
         kal_buf_printf(&out, "%s\"%s\"", i ? "," : ",\"seen\":[", id);
     }
     kal_buf_puts(&out, instance->n_seen ? "]}" : "}");
-    return text_of(batch, &out);
+    return kal_batch_take(batch, &out);
 }
 
 static kal_str accumulated_text(kal_batch *batch, const kal_instance *instance)
@@ -42,7 +35,7 @@ static kal_str accumulated_text(kal_batch *batch, const kal_instance *instance)
     kal_buf out = {0};
     if (instance->lua != KAL_LUA_NONE &&
         kal_lua_context_accumulated(batch->lua, instance->lua, &out) == KAL_OK)
-        return text_of(batch, &out);
+        return kal_batch_take(batch, &out);
     kal_buf_deinit(&out);
     return instance->accumulated.n ? instance->accumulated : kal_str_of("{}");
 }
@@ -99,7 +92,7 @@ static kal_value event_types(kal_batch *batch, const kal_graph_node *node)
         kal_buf_puts(&out, e ? ", " : "");
         kal_buf_add(&out, node->events[e].p, node->events[e].n);
     }
-    return kal_v_str(KAL_TEXT, text_of(batch, &out));
+    return kal_v_str(KAL_TEXT, kal_batch_take(batch, &out));
 }
 
 static void seal_wait(kal_batch *batch, const kal_instance *instance, const kal_wait *wait)
@@ -127,11 +120,8 @@ static void seal_wait(kal_batch *batch, const kal_instance *instance, const kal_
         row[10] = kal_v_time(wait->due_ms);
     row[11] = kal_v_bool(wait->absolute);
     row[12] = kal_v_time(wait->began_ms);
-    if (wait->state) {
-        kal_buf out = {0};
-        kal_json_write(&out, wait->state);
-        row[13] = kal_v_str(KAL_JSON, text_of(batch, &out));
-    }
+    if (wait->state)
+        row[13] = kal_v_str(KAL_JSON, kal_batch_json(batch, wait->state));
 }
 
 static void seal_instance(kal_batch *batch, const kal_instance *instance)

@@ -11,6 +11,7 @@
 #define CALLERS_NS 250000000ULL /* callers are about when one came this lately */
 #define MAX_QUEUED 65536        /* callers' works that may wait */
 #define MAX_TIMERS_QUEUED 20000
+#define MAX_TIMERS_FIRED 500 /* a turn, more than one takes: the queue sees other tenants' too */
 #define MIN_TICK_MS 1
 #define EXPIRE_MS 500 /* how often a long turn looks at deadlines */
 #define MAX_TICK_MS 60000
@@ -221,8 +222,10 @@ void kal_shard_lose(kal_shard *shard)
 static void fire_timers(kal_shard *shard, int64_t now_ms)
 {
     kal_timer timer;
-    while (kal_queue_count(shard->queue, KAL_CLASS_TIMER) < MAX_TIMERS_QUEUED &&
-           kal_timers_pop(&shard->timers, now_ms, &timer)) {
+    for (size_t n = 0; n < MAX_TIMERS_FIRED &&
+                       kal_queue_count(shard->queue, KAL_CLASS_TIMER) < MAX_TIMERS_QUEUED &&
+                       kal_timers_pop(&shard->timers, now_ms, &timer);
+         n++) {
         const kal_wait_entry *entry =
             kal_waits_find(shard->waits, timer.customer, timer.instance, timer.seq);
         if (!entry)

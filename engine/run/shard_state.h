@@ -90,8 +90,8 @@ void kal_shard_forget(kal_shard *shard);
 /* turn.c */
 /* `sends`: rows that the outbox may add. */
 void kal_turn_begin(kal_shard *shard, kal_batch *batch, size_t sends);
-/* Answers the callers of the turn under way whose deadline has passed; what their works have written
- * stays in the flush, whose fate nobody knows. */
+/* Answers the callers of the turn under way whose deadline has passed; what their works have
+ * written stays in the flush, whose fate nobody knows. */
 void kal_turn_expire(kal_shard *shard, uint64_t now_ns);
 /* recover.c */
 void kal_shard_recover(kal_shard *shard, bool ours);

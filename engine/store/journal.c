@@ -352,8 +352,6 @@ void kal_journal_resume(kal_journal *journal)
         return;
     }
     kal_pg_call *call = kal_pg_call_new();
-    kal_args *args = kal_args_new();
-    kal_args_add(args, kal_v_int(KAL_INT2, journal->shard));
-    kal_pg_call_add(call, KAL_SQL_JOURNAL_SEQ, args);
+    kal_pg_call_add_one(call, KAL_SQL_JOURNAL_SEQ, kal_v_int(KAL_INT2, journal->shard));
     kal_pg_send(journal->pg, call, on_seq, journal);
 }

@@ -71,7 +71,8 @@ void kal_journal_open(kal_journal *journal, int64_t epoch, int64_t seq);
  * moved (no unit that was not reported OK is written). */
 void kal_journal_flush(kal_journal *journal, kal_flush *flush,
                        void (*done)(void *data, kal_err err), void *data);
-/* Appends every statement of a flush with no rows: prepared and planned ahead of the first event. */
+/* Appends every statement of a flush with no rows: prepared and planned ahead of the first event.
+ */
 void kal_journal_warm(kal_pg_call *call);
 /* Called when the connection is up again (kal_pg_options.on_state). */
 void kal_journal_resume(kal_journal *journal);

@@ -36,6 +36,13 @@ void kal_pg_call_add(kal_pg_call *call, kal_sql sql, kal_args *args)
     call->n++;
 }
 
+void kal_pg_call_add_one(kal_pg_call *call, kal_sql sql, kal_value value)
+{
+    kal_args *args = kal_args_new();
+    kal_args_add(args, value);
+    kal_pg_call_add(call, sql, args);
+}
+
 void kal_pg_push(kal_pg_queue *queue, kal_pg_call *call)
 {
     call->next = NULL;

@@ -71,8 +71,6 @@ bool kal_pool_is_up(const kal_pool *pool)
 kal_pg_call *kal_pool_tenant_call(kal_uuid tenant)
 {
     kal_pg_call *call = kal_pg_call_new();
-    kal_args *args = kal_args_new();
-    kal_args_add(args, kal_v_uuid(tenant));
-    kal_pg_call_add(call, KAL_SQL_SET_TENANT, args);
+    kal_pg_call_add_one(call, KAL_SQL_SET_TENANT, kal_v_uuid(tenant));
     return call;
 }

@@ -15,8 +15,10 @@
 #include <stdint.h>
 
 typedef struct kal_lua kal_lua;
-typedef struct kal_lua_node kal_lua_node; /* a node of a version: its type's functions and its config */
-typedef int kal_lua_ref;                  /* a Lua value kept alive; KAL_LUA_NONE is none */
+/* A node of a version: its type's functions and its config. */
+typedef struct kal_lua_node kal_lua_node;
+/* A Lua value kept alive; KAL_LUA_NONE is none. */
+typedef int kal_lua_ref;
 
 #define KAL_LUA_NONE 0
 
@@ -50,7 +52,8 @@ void kal_lua_node_free(kal_lua *lua, kal_lua_node *node);
 
 /* An instance's context as nodes see it: the members of `context` (a JSON object's text) with
  * `accumulated` (likewise; empty text: {}) beside them. Unref when the burst is over. */
-KAL_MUST_USE kal_err kal_lua_context_new(kal_lua *lua, kal_str context, kal_str accumulated, kal_lua_ref *out);
+KAL_MUST_USE kal_err kal_lua_context_new(kal_lua *lua, kal_str context, kal_str accumulated,
+                                         kal_lua_ref *out);
 /* Sets a top-level member (`_customer`, `preferences`, …). */
 void kal_lua_context_set(kal_lua *lua, kal_lua_ref context, const char *key, const json_t *value);
 /* Whether the context has this top-level member. */
@@ -64,7 +67,7 @@ typedef struct kal_lua_call {
     kal_lua_ref context;
     int64_t now_ms;      /* journey time of the burst */
     const char *trigger; /* NULL: execute; "event" or "timeout": resume */
-    const json_t *event; /* {id, event_type, data, occurred_at} that started or resumed it, or NULL */
+    const json_t *event; /* what started or resumed it, {id, event_type, data, occurred_at}; NULL */
     const json_t *state; /* what the wait kept (outcome.wait{state=…}), or NULL */
 } kal_lua_call;
 
@@ -104,6 +107,7 @@ bool kal_lua_expression_ok(kal_lua *lua, kal_str expression, kal_buf *error);
 
 /* Asks a provider plugin (plugins/NAME/provider.lua) to turn a delivery into what is to be done:
  * {"sink": "log", "line": {…}}. NULL with a sentence in error when there is none or it fails. */
-json_t *kal_lua_provider_send(kal_lua *lua, kal_str provider, const json_t *delivery, kal_buf *error);
+json_t *kal_lua_provider_send(kal_lua *lua, kal_str provider, const json_t *delivery,
+                              kal_buf *error);
 
 #endif

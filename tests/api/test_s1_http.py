@@ -223,7 +223,8 @@ def test_pages_show_everything_once_newest_first(tenant):
     made = [tenant.ok("POST", "/flows", {"name": f"f{i}"}, 201)["data"]["id"] for i in range(7)]
     seen, cursor = [], None
     for _ in range(4):
-        page = tenant.ok("GET", "/flows", params={"limit": 3, **({"cursor": cursor} if cursor else {})})
+        more = {"cursor": cursor} if cursor else {}
+        page = tenant.ok("GET", "/flows", params={"limit": 3, **more})
         seen += [flow["id"] for flow in page["data"]]
         cursor = page["next_cursor"]
         if cursor is None:
@@ -250,9 +251,11 @@ def test_what_another_tenant_owns_does_not_exist(tenant, other):
             ("POST", f"/flows/{flow}/versions", graph), ("GET", f"/flows/{flow}/versions/1", None),
             ("GET", f"/flows/{flow}/instances", None),
             ("POST", f"/flows/{flow}/trigger", {"customer_id": "c"}),
-            ("GET", f"/instances/{instance}", None), ("GET", f"/instances/{instance}/timeline", None),
-            ("POST", f"/instances/{instance}/cancel", None), ("GET", f"/customers/{customer}", None),
-            ("PUT", f"/customers/{customer}", {"name": "x"}), ("GET", "/customers/external:c", None),
+            ("GET", f"/instances/{instance}", None),
+            ("GET", f"/instances/{instance}/timeline", None),
+            ("POST", f"/instances/{instance}/cancel", None),
+            ("GET", f"/customers/{customer}", None), ("GET", "/customers/external:c", None),
+            ("PUT", f"/customers/{customer}", {"name": "x"}),
             ("POST", f"/customers/{customer}/tags", {"tags": ["x"]}),
             ("PUT", f"/customers/{customer}/preferences", {"preferences": {"email": False}})):
         answer = other.request(method, path, body)

@@ -272,7 +272,8 @@ def test_on_error_continue(tenant):
     assert tenant.instance(instance)["status"] == "completed"
 
 
-@pytest.mark.parametrize("zero,path", [(0, ["start", "bad", "repair"]), (1, ["start", "bad", "fine"])])
+@pytest.mark.parametrize("zero,path", [
+    (0, ["start", "bad", "repair"]), (1, ["start", "bad", "fine"])])
 def test_on_error_branch(tenant, zero, path):
     made = graph([start(), node("bad", "update_profile", on_error="oops", **BREAKS),
                   tag("fine"), tag("repair")],

@@ -12,8 +12,9 @@ def tag(id):
 
 def fork(made):
     """The node with an end for each of true and false."""
+    id = made["id"]
     return graph([start(), made, tag("yes"), tag("no")],
-                 [f"start -> {made['id']}", f"{made['id']} -true-> yes", f"{made['id']} -false-> no"])
+                 [f"start -> {id}", f"{id} -true-> yes", f"{id} -false-> no"])
 
 
 def output(tenant, made, context=None, customer="c", **flow):
@@ -113,7 +114,8 @@ def test_condition_tells_what_it_compared(tenant):
     ("len(l) == 3 || false", True), ("'two' in l", True), ("f * 2 == 99.98", True),
     ("'a' + n == 'a5'", True), ("starts_with(lower('HELLO'), s)", True), ("[]", False),
     ("''", False), ("0", False), ("e", False), ("o.k.deep % 4 == 3", True),
-    ("matches(s, 'h*')", True), ("days_since('2020-01-01') > 300", True), ("missing.deep > 1", False)])
+    ("matches(s, 'h*')", True), ("days_since('2020-01-01') > 300", True),
+    ("missing.deep > 1", False)])
 def test_condition_expressions(tenant, expression, expected):
     instance = tenant.trigger(tenant.new_flow(fork(node("c", "condition", expression=expression))),
                               "c", CONTEXT)

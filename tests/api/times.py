@@ -8,7 +8,8 @@ def parse(text):
 
 
 def iso(instant):
-    return instant.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    utc = instant.astimezone(timezone.utc)
+    return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def later(text, **delta):

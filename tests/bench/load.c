@@ -50,7 +50,7 @@ struct worker {
     uv_timer_t warm, end;
     uv_poll_t tick;
     int tick_fd, n_conns;
-    conn *conns, *idle;
+    conn *conns, *idle, **idle_last; /* in turn, so that none is idle until the server closes it */
     uint32_t *latencies; /* microseconds */
     size_t n, cap;
     uint64_t errors, failures, done, began_ns, last_ns, due_ns, unsent;
@@ -161,6 +161,8 @@ static void pump(worker *w)
     while (!w->over && w->idle && w->due_ns <= now) {
         conn *c = w->idle;
         w->idle = c->next_idle;
+        if (!w->idle)
+            w->idle_last = &w->idle;
         send_request(c, w->due_ns);
         w->due_ns += (uint64_t)gap;
     }
@@ -174,8 +176,9 @@ static void next(conn *c)
     if (w->over)
         return;
     if (opt.rate > 0) {
-        c->next_idle = w->idle;
-        w->idle = c;
+        c->next_idle = NULL;
+        *w->idle_last = c;
+        w->idle_last = &c->next_idle;
         pump(w);
     } else {
         send_request(c, uv_hrtime());
@@ -466,6 +469,7 @@ int main(int argc, char **argv)
         worker *w = &workers[i];
         w->n_conns = opt.connections / opt.threads + (i < opt.connections % opt.threads);
         w->conns = calloc((size_t)w->n_conns, sizeof(conn));
+        w->idle_last = &w->idle;
         pthread_create(&w->thread, NULL, run, w);
     }
     for (int i = 0; i < opt.threads; i++)

@@ -28,7 +28,8 @@ CREATE TABLE bench.event (LIKE public.event INCLUDING ALL) PARTITION BY RANGE (r
 CREATE TABLE bench.event_default PARTITION OF bench.event DEFAULT;
 CREATE TABLE bench.event_dedupe (LIKE public.event_dedupe INCLUDING ALL);
 DO $$ BEGIN
-    EXECUTE format('CREATE TABLE bench.event_now PARTITION OF bench.event FOR VALUES FROM (%L) TO (%L)',
+    EXECUTE format('CREATE TABLE bench.event_now PARTITION OF bench.event '
+                   'FOR VALUES FROM (%L) TO (%L)',
                    date_trunc('month', now()), date_trunc('month', now()) + interval '1 month');
 END $$;
 """
@@ -43,7 +44,8 @@ def tool(name, *arguments, timeout=330):
     done = subprocess.run([TOOLS / name, *map(str, arguments)], capture_output=True, text=True,
                           timeout=timeout)
     if done.returncode != 0:
-        raise RuntimeError(f"{name}: {done.stderr.strip() or done.returncode} {done.stdout.strip()}")
+        said = f"{done.stderr.strip() or done.returncode} {done.stdout.strip()}"
+        raise RuntimeError(f"{name}: {said}")
     return json.loads(done.stdout)
 
 

@@ -5,7 +5,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from statistics import mean
 
-from rig import Rig, empty_h2o, say
+from rig import Load, Rig, empty_h2o, say
 from support import postgres
 from support.client import Tenant
 from support.graphs import graph, node
@@ -192,5 +192,33 @@ def idle(tenants=1000, seconds=20):
             row("idle_cpu", cpu, "% of a core", "< 1", cpu < 1)]
 
 
+def stormy(due):
+    """All its timers come up at one instant."""
+    return graph([node("entry", "event_entry", event_type="parked"),
+                  node("monday", "wait_until", datetime=due),
+                  node("count", "track_conversion", event_name="woken"),
+                  node("end", "exit")],
+                 ["entry -> monday", "monday -> count", "count -> end"])
+
+
+def timer_storm(count=100_000, lead=45, rate=500):
+    """What one tenant's storm does to the events of another."""
+    with Rig() as rig:
+        neighbour = Load(rig.server.port, Tenant(rig.server.base).key)
+        due = time.time() + lead
+        flow = rig.tenant.new_flow(stormy(time.strftime("%FT%TZ", time.gmtime(due))))
+        rig.load.triggers(flow, '"s{n}"', 500, 8, requests=count // 500, seconds=lead)
+        rig.settle()
+        idle = neighbour.single(64, 8, warmup=2, rate=rate)["p99_ms"]
+        if time.time() > due - 1:
+            raise RuntimeError("the storm came before the idle value was known")
+        time.sleep(due - 0.5 - time.time())
+        before = rig.metric("kalcifer_flow_completions_total")
+        storm = neighbour.single(64, 8, warmup=0.5, rate=rate)["p99_ms"]
+        fired = rig.metric("kalcifer_flow_completions_total") - before
+    say(f"timer_storm: {fired:.0f} of {count} timers fired meanwhile; p99 idle {idle:.1f} ms")
+    return [row("timer_storm_p99", storm, "ms", "<= 2 idle", storm <= 2 * idle, idle)]
+
+
 ROWS = {row.__name__: row for row in (event_single, event_batch, event_resume_end, instance_start,
-                                      event_latency, memory_per_wait, restart_1m, idle)}
+                                      event_latency, timer_storm, memory_per_wait, restart_1m, idle)}

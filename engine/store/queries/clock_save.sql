@@ -1,2 +1,3 @@
--- Keeps a virtual clock's time.
+-- Keeps a virtual clock's time, $1, which never goes back, and answers it.
 UPDATE deployment SET journey_time = greatest(journey_time, $1::timestamptz)
+RETURNING journey_time

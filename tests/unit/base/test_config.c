@@ -48,7 +48,7 @@ static void assert_refused_in_environment(const char *name, const char *value, c
 /* A file of its own; the caller unlinks it. */
 static void write_file(char path[32], const char *text)
 {
-    strcpy(path, "/tmp/kal-config-XXXXXX");
+    snprintf(path, 32, "/tmp/kal-config-XXXXXX");
     int fd = mkstemp(path);
     assert_true(fd >= 0);
     assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));

@@ -4,6 +4,7 @@
 #define KAL_TEST_FLOW_H
 
 #include "flow/graph.h"
+#include "json_of.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,20 +28,6 @@ static inline int close_lua(void **state)
 {
     kal_lua_free(*state);
     return 0;
-}
-
-/* A JSON value written with ' for ". */
-static inline json_t *json_of(const char *text)
-{
-    char error[160];
-    kal_buf buf = {0};
-    for (const char *c = text; *c; c++)
-        kal_buf_putc(&buf, *c == '\'' ? '"' : *c);
-    json_t *value = kal_json_parse((kal_str){buf.data, buf.len}, error);
-    if (!value)
-        fail_msg("%s: %s", error, text);
-    kal_buf_deinit(&buf);
-    return value;
 }
 
 static inline json_t *problems_of(kal_lua *lua, const json_t *graph)

@@ -215,12 +215,13 @@ static void all_problems_come_together(void **state)
 {
     assert_refused(
         *state,
-        "{'nodes':[" ENTRY "," IF("q") "," TAG("a") "," TAG("a") "," TAG(
-            "lost") ",{'id':'n','type':'nope'},{'id':'t','type':'add_tag'}],"
-                    "'edges':[" EDGE("in", "q") "," EDGE("q", "a") "," EDGE("a", "q") "," EDGE(
-                        "a", "ghost") "," EDGE("in", "n") "," EDGE("in", "t") "],"
-                                                                              "'exit_criteria':{'x':1},'"
-                                                                              "frequency_cap':[]}",
+        /* clang-format off */
+        "{'nodes':[" ENTRY "," IF("q") "," TAG("a") "," TAG("a") "," TAG("lost") ","
+            "{'id':'n','type':'nope'},{'id':'t','type':'add_tag'}],"
+        "'edges':[" EDGE("in", "q") "," EDGE("q", "a") "," EDGE("a", "q") ","
+            EDGE("a", "ghost") "," EDGE("in", "n") "," EDGE("in", "t") "],"
+        "'exit_criteria':{'x':1},'frequency_cap':[]}",
+        /* clang-format on */
         "duplicate node id: a", "node n: unknown type nope", "node t: /tag: can't be blank",
         "edge references unknown target node: ghost",
         "node q (condition) missing branch edges: true, false",

@@ -2,6 +2,8 @@
  * in one place is refused in the words for that break. Checked against a naive model. */
 #include "flow_test.h"
 
+#include <assert.h>
+
 #define MOST 60
 #define ROUNDS 300
 
@@ -17,6 +19,7 @@ typedef struct model {
 
 static uint32_t pick(model *m, uint32_t below)
 {
+    assert(below > 0);
     m->seed ^= m->seed << 13;
     m->seed ^= m->seed >> 7;
     m->seed ^= m->seed << 17;

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/json.h"
 #include "flow/graph.h"
+#include "json_of.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,20 +23,6 @@
 #include <unistd.h>
 
 /* ---- texts ---- */
-
-/* A JSON value written with ' for ". */
-static inline json_t *json_of(const char *text)
-{
-    char error[160];
-    kal_buf buf = {0};
-    for (const char *c = text; *c; c++)
-        kal_buf_putc(&buf, *c == '\'' ? '"' : *c);
-    json_t *value = kal_json_parse((kal_str){buf.data, buf.len}, error);
-    if (!value)
-        fail_msg("%s: %s", error, text);
-    kal_buf_deinit(&buf);
-    return value;
-}
 
 /* A temporary directory; the caller gives it to dir_free. */
 static inline char *dir_new(void)

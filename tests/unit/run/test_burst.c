@@ -241,7 +241,7 @@ static void sends_leave_in_the_order_of_the_walk(void **state)
     const char *nodes[] = {"a", "b", "c"};
     size_t n = 0;
     for (const kal_sent *sent = r.batch->sent; sent; sent = sent->next)
-        assert_true(kal_str_is(kal_json_get_str(sent->json, "node_id"), nodes[n++]));
+        assert_true(kal_str_is(kal_json_get_str(sent->json, "node_id"), nodes[n++ % 3]));
     assert_int_equal(n, 3);
     rig_free(&r);
 }

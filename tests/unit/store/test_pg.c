@@ -17,15 +17,14 @@
 #define ROWS 100000
 
 typedef struct answer {
-    bool there;
+    int nth;
     kal_err err;
-    bool unknown;
+    bool there, unknown;
     char sqlstate[6];
     char message[200];
     size_t failed, count;
     int64_t number; /* the last statement's first value, when it has one of eight bytes or less */
     int *order;     /* counts answers */
-    int nth;
 } answer;
 
 static void on_answer(void *data, const kal_pg_reply *reply)
@@ -169,11 +168,11 @@ static void test_a_refused_statement_is_prepared_again(void **state)
     line l;
     connect_line(f, &l);
     kal_ask(f->sql, "ALTER TABLE deployment RENAME TO away");
-    answer a = ask(f, &l, call_of(KAL_SQL_API_CLOCK_GET, NULL));
+    answer a = ask(f, &l, call_of(KAL_SQL_CLOCK_GET, NULL));
     assert_int_equal(a.err, KAL_ERR_INTERNAL);
     assert_string_equal(a.sqlstate, "42P01");
     kal_ask(f->sql, "ALTER TABLE away RENAME TO deployment");
-    assert_int_equal(ask(f, &l, call_of(KAL_SQL_API_CLOCK_GET, NULL)).err, KAL_OK);
+    assert_int_equal(ask(f, &l, call_of(KAL_SQL_CLOCK_GET, NULL)).err, KAL_OK);
     kal_pg_free(l.pg);
 }
 

@@ -1,2 +1,0 @@
--- The virtual clock's time, null while time is real.
-SELECT journey_time FROM deployment;
