@@ -106,6 +106,16 @@ void kal_reply_errors(kal_request *request, kal_err err, json_t *errors)
     kal_reply_json(request, kal_err_status(err), body);
 }
 
+bool kal_reply_checked(kal_request *request, json_t *errors)
+{
+    if (json_object_size(errors) > 0) {
+        kal_reply_errors(request, KAL_ERR_VALIDATION_FAILED, errors);
+        return false;
+    }
+    json_decref(errors);
+    return true;
+}
+
 void kal_reply_invalid(kal_request *request, const char *field, const char *problem)
 {
     kal_reply_errors(request, KAL_ERR_VALIDATION_FAILED, json_pack("{s:[s]}", field, problem));

@@ -16,6 +16,8 @@ void kal_reply_typed(kal_request *request, int status, const char *type, const c
 void kal_reply_error(kal_request *request, kal_err err, const char *message);
 /* {"error": code, "errors": errors}; takes the reference over. */
 void kal_reply_errors(kal_request *request, kal_err err, json_t *errors);
+/* Whether there are no problems of fields; else 422 validation_failed with them. Takes over too. */
+bool kal_reply_checked(kal_request *request, json_t *errors);
 /* 422 validation_failed with one field. */
 void kal_reply_invalid(kal_request *request, const char *field, const char *problem);
 /* 429 with its header; seconds are at least 1. */

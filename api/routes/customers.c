@@ -103,12 +103,7 @@ static bool check(kal_request *request, bool is_new)
     const json_t *tags = json_object_get(body, "tags");
     if (tags && !kal_check_texts(tags, TAGS_MOST))
         kal_check_add(errors, "tags", KAL_INVALID);
-    if (json_object_size(errors) == 0) {
-        json_decref(errors);
-        return true;
-    }
-    kal_reply_errors(request, KAL_ERR_VALIDATION_FAILED, errors);
-    return false;
+    return kal_reply_checked(request, errors);
 }
 
 void kal_route_customers_create(kal_request *request)

@@ -34,12 +34,7 @@ static bool check(kal_request *request, bool is_new)
     kal_check_object(errors, body, "entry_config");
     kal_check_object(errors, body, "exit_criteria");
     kal_check_object(errors, body, "frequency_cap");
-    if (json_object_size(errors) == 0) {
-        json_decref(errors);
-        return true;
-    }
-    kal_reply_errors(request, KAL_ERR_VALIDATION_FAILED, errors);
-    return false;
+    return kal_reply_checked(request, errors);
 }
 
 static void on_created(kal_request *request, const kal_pg_reply *reply)

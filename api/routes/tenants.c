@@ -31,11 +31,8 @@ void kal_route_tenants_create(kal_request *request)
         return;
     json_t *errors = json_object();
     kal_check_needed(errors, request->body, "name", KAL_ID_MAX);
-    if (json_object_size(errors) > 0) {
-        kal_reply_errors(request, KAL_ERR_VALIDATION_FAILED, errors);
+    if (!kal_reply_checked(request, errors))
         return;
-    }
-    json_decref(errors);
     kal_new_tenant *made = kal_calloc(1, sizeof(*made));
     request->state = made;
     kal_pg_call *call =
@@ -82,11 +79,8 @@ void kal_route_tenants_update(kal_request *request)
     const json_t *settings = json_object_get(request->body, "settings");
     json_t *errors = json_object();
     kal_settings_check(settings, errors);
-    if (json_object_size(errors) > 0) {
-        kal_reply_errors(request, KAL_ERR_VALIDATION_FAILED, errors);
+    if (!kal_reply_checked(request, errors))
         return;
-    }
-    json_decref(errors);
     kal_json_write(&text, settings);
     kal_pg_call *call = kal_pg_call_new();
     kal_args *args = kal_args_new();

@@ -14,12 +14,7 @@ static bool check(kal_request *request)
         kal_check_add(errors, "graph", KAL_INVALID);
     kal_check_text(errors, request->body, "changelog", KAL_TEXT_MAX);
     kal_check_object(errors, request->body, "node_mapping");
-    if (json_object_size(errors) == 0) {
-        json_decref(errors);
-        return true;
-    }
-    kal_reply_errors(request, KAL_ERR_VALIDATION_FAILED, errors);
-    return false;
+    return kal_reply_checked(request, errors);
 }
 
 static void on_created(kal_request *request, const kal_pg_reply *reply)

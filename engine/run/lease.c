@@ -98,8 +98,20 @@ static void on_taken(void *data, const kal_pg_reply *reply)
     again(lease, true);
 }
 
+static void on_evicted(void *data, const kal_pg_reply *reply)
+{
+    (void)data;
+    if (reply->err)
+        kal_log(KAL_LOG_WARN, "lease_not_evicted", "error", reply->message, NULL);
+}
+
 static void take(kal_lease *lease, const kal_value *shards, size_t n)
 {
+    kal_pg_call *evict = kal_pg_call_new();
+    kal_args *node = kal_args_new();
+    kal_args_add(node, kal_v_uuid(lease->options.node));
+    kal_pg_call_add(evict, KAL_SQL_LEASE_EVICT, node);
+    kal_pg_send(lease->pg, evict, on_evicted, lease);
     kal_pg_call *call = kal_pg_call_new();
     kal_args *args = kal_args_new();
     kal_args_add(args, kal_v_uuid(lease->options.node));

@@ -104,8 +104,12 @@ static void open_handles(kal_shard *shard)
     uv_check_init(loop, shard->check);
     shard->check->data = shard;
     uv_check_start(shard->check, on_check);
+    char node[KAL_UUID_TEXT + 1];
+    kal_uuid_format(shard->options.node, node);
+    snprintf(shard->name, sizeof shard->name, "kalcifer %s", node); /* see lease_evict.sql */
     shard->pg_options = (kal_pg_options){
         .conninfo = shard->conninfo,
+        .name = shard->name,
         .on_state = on_state,
         .data = shard,
     };

@@ -50,6 +50,7 @@ struct kal_shard {
     kal_pg *pg;
     kal_pg_options pg_options;
     char *conninfo;
+    char name[64];
     kal_journal *journal;
     kal_ledger *ledger;
     kal_outbox *outbox;

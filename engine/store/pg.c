@@ -19,7 +19,7 @@ typedef struct kal_pg_statement {
 
 struct kal_pg {
     kal_pg_link link;
-    char *conninfo, *role;
+    char *conninfo, *name, *role;
     int timeout_ms;
     void (*on_state)(void *data, bool up);
     void *data;
@@ -111,7 +111,11 @@ static void connect_now(uv_timer_t *timer)
 {
     kal_pg *pg = timer->data;
     kal_pg_options options = {
-        .conninfo = pg->conninfo, .role = pg->role, .statement_timeout_ms = pg->timeout_ms};
+        .conninfo = pg->conninfo,
+        .name = pg->name,
+        .role = pg->role,
+        .statement_timeout_ms = pg->timeout_ms,
+    };
     uv_update_time(pg->link.loop); /* the loop may have been away for long */
     uv_timer_start(&pg->timer, on_connect_limit, KAL_PG_CONNECT_MS, 0);
     if (!kal_pg_link_open(&pg->link, &options))
@@ -359,6 +363,7 @@ kal_pg *kal_pg_new(uv_loop_t *loop, const kal_pg_options *options)
     kal_pg *pg = kal_calloc(1, sizeof *pg);
     pg->link = (kal_pg_link){.loop = loop, .on_connect = on_connect, .on_io = on_io, .data = pg};
     pg->conninfo = kal_strdup(options->conninfo);
+    pg->name = options->name ? kal_strdup(options->name) : NULL;
     pg->role = options->role ? kal_strdup(options->role) : NULL;
     pg->timeout_ms = kal_pg_timeout_ms(options);
     pg->on_state = options->on_state;
@@ -386,6 +391,7 @@ static void on_closed(uv_handle_t *handle)
         return;
     refuse_rest(pg); /* sent by callbacks of others while this one closed */
     kal_free(pg->conninfo);
+    kal_free(pg->name);
     kal_free(pg->role);
     kal_free(pg);
 }

@@ -35,7 +35,8 @@ typedef void (*kal_pg_cb)(void *data, const kal_pg_reply *reply);
 
 typedef struct kal_pg_options {
     const char *conninfo;                  /* copied */
-    const char *role;                      /* SET ROLE after connecting, NULL: none */
+    const char *name;                      /* application_name, copied; NULL: kalcifer */
+    const char *role;                      /* SET ROLE after connecting, NULL: none; copied */
     int statement_timeout_ms;              /* 0: 30000 */
     void (*on_state)(void *data, bool up); /* connected (again) or lost; may be NULL */
     void *data;

@@ -88,8 +88,9 @@ static PGconn *start(const kal_pg_options *options)
                                     "application_name",
                                     "client_encoding",
                                     NULL};
-    const char *const values[] = {"10",         "5",        "3",    "20000", options->conninfo,
-                                  session.data, "kalcifer", "UTF8", NULL};
+    const char *name = options->name ? options->name : "kalcifer";
+    const char *const values[] = {"10",         "5",  "3",    "20000", options->conninfo,
+                                  session.data, name, "UTF8", NULL};
     PGconn *conn = PQconnectStartParams(keywords, values, 1);
     kal_buf_deinit(&session);
     return conn;

@@ -51,7 +51,7 @@ struct worker {
     uv_poll_t tick;
     int tick_fd, n_conns;
     conn *conns, *idle, **idle_last; /* in turn, so that none is idle until the server closes it */
-    uint32_t *latencies; /* microseconds */
+    uint32_t *latencies;             /* microseconds */
     size_t n, cap;
     uint64_t errors, failures, done, began_ns, last_ns, due_ns, unsent;
     bool measuring, over;

@@ -220,5 +220,6 @@ def timer_storm(count=100_000, lead=45, rate=500):
     return [row("timer_storm_p99", storm, "ms", "<= 2 idle", storm <= 2 * idle, idle)]
 
 
-ROWS = {row.__name__: row for row in (event_single, event_batch, event_resume_end, instance_start,
-                                      event_latency, timer_storm, memory_per_wait, restart_1m, idle)}
+ROWS = {row.__name__: row for row in (
+    event_single, event_batch, event_resume_end, instance_start, event_latency, timer_storm,
+    memory_per_wait, restart_1m, idle)}

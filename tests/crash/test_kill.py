@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+import audit
 from support import postgres
 from support.server import Server, until
 from world import NO_LIMITS, World
@@ -52,6 +53,27 @@ def test_no_kill_of_the_engine_loses_or_doubles_anything(server, scale, dice):
         world.finish()
         world.check()
         assert min(world.in_flight) >= scale["in_flight"] // 2, world.in_flight
+    finally:
+        world.close()
+
+
+def test_traffic_after_a_restart_keeps_no_timer_waiting(server, scale, dice):
+    """New customers keep all shards busy from the first moment on."""
+    world = World([server], server.database(), dice, scale["wait_seconds"])
+    try:
+        world.fill(400)
+        world.uptime.down()
+        server.kill()
+        world.enter(1000)
+        server.start()
+        world.uptime.up()
+        deadline = time.monotonic() + audit.ON_TIME_SECONDS + scale["wait_seconds"] + 3
+        while time.monotonic() < deadline:
+            if world.load.batches.unfinished_tasks < 4:
+                world.enter(200)
+            time.sleep(0.01)
+        world.finish()
+        world.check()
     finally:
         world.close()
 

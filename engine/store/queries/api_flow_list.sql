@@ -2,8 +2,8 @@
 SELECT row_to_json(f), f.id::text FROM (
     SELECT id, name, description, status, active_version,
         entry_config, exit_criteria, frequency_cap,
-        to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS created_at,
-        to_char(updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS updated_at
+        kal_iso(created_at) AS created_at,
+        kal_iso(updated_at) AS updated_at
     FROM flow
     WHERE id < coalesce($1::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
         AND ($3::text IS NULL OR status = $3::text)

@@ -52,7 +52,7 @@ static bool is_found(kal_ledger *ledger, uint8_t number)
 static void lines_are_written_together_and_whole(void **state)
 {
     (void)state;
-    char *dir = dir_new();
+    char *dir = kal_temp_dir_new();
     kal_ledger *ledger = ledger_in(dir);
     add(ledger, 1, "{'channel':'email','delivery_id':'x','recipient':{},'n':49.99}");
     add(ledger, 2, "{'text':'a \\n b'}");
@@ -67,14 +67,14 @@ static void lines_are_written_together_and_whole(void **state)
     assert_int_equal(kal_ledger_write(ledger), KAL_OK); /* nothing more */
     assert_int_equal(strlen(content_of(dir)), size);
     kal_ledger_close(ledger);
-    dir_free(dir);
+    kal_temp_dir_free(dir);
 }
 
 /* Log files go to people who may not know who the customers are. */
 static void recipients_are_masked(void **state)
 {
     (void)state;
-    char *dir = dir_new();
+    char *dir = kal_temp_dir_new();
     kal_ledger *ledger = ledger_in(dir);
     add(ledger, 1, "{'recipient':{'email':'ann.smith@example.com','phone':'+4915112345678'}}");
     assert_int_equal(kal_ledger_write(ledger), KAL_OK);
@@ -84,13 +84,13 @@ static void recipients_are_masked(void **state)
     assert_null(strstr(text, "15112345"));
     assert_non_null(strstr(text, "\"email\":\"a"));
     kal_ledger_close(ledger);
-    dir_free(dir);
+    kal_temp_dir_free(dir);
 }
 
 static void what_was_written_is_found_after_a_restart(void **state)
 {
     (void)state;
-    char *dir = dir_new();
+    char *dir = kal_temp_dir_new();
     kal_ledger *ledger = ledger_in(dir);
     add(ledger, 1, "{'a':1}");
     add(ledger, 3, "{}");
@@ -103,27 +103,27 @@ static void what_was_written_is_found_after_a_restart(void **state)
     assert_true(is_found(ledger, 3));
     assert_false(is_found(ledger, 4));
     kal_ledger_close(ledger);
-    dir_free(dir);
+    kal_temp_dir_free(dir);
 }
 
 /* An id within a text is not a line. */
 static void only_a_lines_own_id_is_found(void **state)
 {
     (void)state;
-    char *dir = dir_new();
+    char *dir = kal_temp_dir_new();
     kal_ledger *ledger = ledger_in(dir);
     add(ledger, 1, "{'text':'01020304-0506-7008-800a-0b0c0d0e0f02'}");
     assert_int_equal(kal_ledger_write(ledger), KAL_OK);
     assert_false(is_found(ledger, 2));
     kal_ledger_close(ledger);
-    dir_free(dir);
+    kal_temp_dir_free(dir);
 }
 
 /* A power cut in the middle of a line: it does not count, and the next one is not glued to it. */
 static void a_torn_line_does_not_count_nor_spoil_the_next(void **state)
 {
     (void)state;
-    char *dir = dir_new();
+    char *dir = kal_temp_dir_new();
     char path[512];
     assert_int_equal(mkdir(path_in(dir, "log", path), 0755), 0);
     dir_write(dir, "log/deliveries.ndjson",
@@ -137,7 +137,7 @@ static void a_torn_line_does_not_count_nor_spoil_the_next(void **state)
     assert_false(is_found(ledger, 2));
     assert_true(is_found(ledger, 3));
     kal_ledger_close(ledger);
-    dir_free(dir);
+    kal_temp_dir_free(dir);
 }
 
 static void a_folder_that_is_not_there_is_named(void **state)

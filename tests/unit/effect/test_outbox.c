@@ -37,7 +37,7 @@ static rig *rig_new(void **state)
 {
     kal_buf error = {0};
     rig *r = kal_calloc(1, sizeof *r);
-    r->dir = dir_new();
+    r->dir = kal_temp_dir_new();
     r->ledger = kal_ledger_open(r->dir, &error);
     assert_non_null(r->ledger);
     outbox_open(r, *state);
@@ -49,7 +49,7 @@ static void rig_free(rig *r)
     kal_outbox_free(r->outbox);
     kal_ledger_close(r->ledger);
     kal_flush_free(r->flush);
-    dir_free(r->dir);
+    kal_temp_dir_free(r->dir);
     kal_free(r);
 }
 

@@ -4,6 +4,7 @@
 #define KAL_TESTS_HOST_TEST_H
 
 #include "lua/host/host.h"
+#include "temp_dir.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +12,6 @@
 
 #include <cmocka.h>
 
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,27 +93,12 @@ static inline void host_write(const char *home, const char *path, const char *te
 
 static inline char *host_home_new(void)
 {
-    char *home = strdup("/tmp/kal-host-XXXXXX");
-    assert_non_null(mkdtemp(home));
+    char *home = kal_temp_dir_new();
     host_write(home, "lua/kal/registry.lua", REGISTRY);
     host_write(home, "lua/kal/runner.lua", RUNNER);
     host_write(home, "lua/kal/expr.lua", EXPR);
     host_write(home, "nodes/action/code.lua", CODE_NODE);
     return home;
-}
-
-static inline int host_remove(const char *path, const struct stat *info, int type, struct FTW *at)
-{
-    (void)info;
-    (void)type;
-    (void)at;
-    return remove(path);
-}
-
-static inline void host_home_free(char *home)
-{
-    nftw(home, host_remove, 8, FTW_DEPTH | FTW_PHYS);
-    free(home);
 }
 
 static inline kal_lua *host_open(const char *home)

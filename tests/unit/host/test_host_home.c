@@ -18,7 +18,7 @@ static void with_file(const char *path, const char *text, const char *reason)
     char *home = host_home_new();
     host_write(home, path, text);
     assert_not_loaded(home, reason);
-    host_home_free(home);
+    kal_temp_dir_free(home);
 }
 
 static void test_a_broken_file_is_named(void **state)
@@ -65,7 +65,7 @@ static void test_types_come_from_nodes_and_plugins_with_their_hash(void **state)
     json_decref(types);
     kal_buf_deinit(&text);
     kal_lua_free(lua);
-    host_home_free(home);
+    kal_temp_dir_free(home);
 }
 
 static void test_nothing_makes_a_global_after_loading(void **state)
@@ -82,7 +82,7 @@ static void test_nothing_makes_a_global_after_loading(void **state)
     assert_non_null(strstr(error.data, "leaked"));
     kal_buf_deinit(&error);
     kal_lua_free(lua);
-    host_home_free(home);
+    kal_temp_dir_free(home);
 }
 
 /* -- the real home ---------------------------------------------------------------------------- */

@@ -28,7 +28,7 @@ static int teardown(void **state)
     fixture *f = *state;
     kal_lua_free(f->lua);
     kal_arena_free(f->arena);
-    host_home_free(f->home);
+    kal_temp_dir_free(f->home);
     free(f);
     return 0;
 }

@@ -21,7 +21,7 @@ static int teardown(void **state)
 {
     fixture *f = *state;
     kal_lua_free(f->lua);
-    host_home_free(f->home);
+    kal_temp_dir_free(f->home);
     free(f);
     return 0;
 }

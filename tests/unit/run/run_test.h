@@ -1,4 +1,4 @@
-/* What the tests of run/ and effect/ share: texts, temporary directories, a home with test node
+/* What the tests of run/ and effect/ share: texts, files, a home with test node
  * types, and graphs in a short notation. */
 #ifndef KAL_TEST_RUN_H
 #define KAL_TEST_RUN_H
@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "flow/graph.h"
 #include "json_of.h"
+#include "temp_dir.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,36 +16,13 @@
 
 #include <cmocka.h>
 
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* ---- texts ---- */
-
-/* A temporary directory; the caller gives it to dir_free. */
-static inline char *dir_new(void)
-{
-    char *dir = strdup("/tmp/kal-run-XXXXXX");
-    assert_non_null(mkdtemp(dir));
-    return dir;
-}
-
-static inline int dir_remove(const char *path, const struct stat *info, int type, struct FTW *at)
-{
-    (void)info;
-    (void)type;
-    (void)at;
-    return remove(path);
-}
-
-static inline void dir_free(char *dir)
-{
-    nftw(dir, dir_remove, 8, FTW_DEPTH | FTW_PHYS);
-    free(dir);
-}
+/* ---- files ---- */
 
 static inline const char *path_in(const char *dir, const char *name, char path[512])
 {
@@ -107,7 +85,7 @@ static inline void link_in(const char *home, const char *name, const char *targe
  * repository's. */
 static inline kal_lua *test_lua_new(void)
 {
-    char *home = dir_new();
+    char *home = kal_temp_dir_new();
     char plugins[512];
     assert_int_equal(mkdir(path_in(home, "plugins", plugins), 0700), 0);
     link_in(home, "lua", "lua");
@@ -117,7 +95,7 @@ static inline kal_lua *test_lua_new(void)
         dir_write(plugins, test_types[i][0], test_types[i][1]);
     kal_buf error = {0};
     kal_lua *lua = kal_lua_new(home, &error);
-    dir_free(home);
+    kal_temp_dir_free(home);
     if (!lua)
         fail_msg("%s", error.data);
     kal_buf_deinit(&error);

@@ -3,7 +3,6 @@
 #include "base/alloc.h"
 #include "store/migrate.h"
 
-#include <ftw.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,37 +11,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 /* cmocka needs the above first. */
 #include <cmocka.h>
 
 #define LONGEST_NS UINT64_C(60000000000)
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *walk)
-{
-    (void)st;
-    (void)type;
-    (void)walk;
-    return remove(path);
-}
-
-void kal_temp_dir_make(char dir[64])
-{
-    snprintf(dir, 64, "/tmp/kalcifer-test-XXXXXX");
-    assert_non_null(mkdtemp(dir));
-}
-
-void kal_temp_dir_remove(const char *dir)
-{
-    assert_int_equal(nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
-}
 
 int kal_cluster_fixture_open(void **state)
 {
     kal_cluster_fixture *f = kal_calloc(1, sizeof *f);
     kal_buf error = {0};
 
-    kal_temp_dir_make(f->dir);
+    f->dir = kal_temp_dir_new();
     f->cluster = kal_cluster_start(f->dir, &error);
     if (!f->cluster || kal_migrate(kal_cluster_conninfo(f->cluster), 4, NULL, &error) != KAL_OK)
         fail_msg("%s", error.data);
@@ -59,7 +38,7 @@ int kal_cluster_fixture_close(void **state)
     kal_loop_finish(&f->loop);
     PQfinish(f->sql);
     kal_cluster_stop(f->cluster);
-    kal_temp_dir_remove(f->dir);
+    kal_temp_dir_free(f->dir);
     kal_free(f);
     return 0;
 }

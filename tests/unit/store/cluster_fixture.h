@@ -5,13 +5,14 @@
 
 #include "store/cluster.h"
 #include "store/pg.h"
+#include "temp_dir.h"
 
 #include <libpq-fe.h>
 #include <stdbool.h>
 #include <uv.h>
 
 typedef struct kal_cluster_fixture {
-    char dir[64];
+    char *dir;
     kal_cluster *cluster;
     PGconn *sql; /* a plain connection to look with */
     uv_loop_t loop;
@@ -20,9 +21,6 @@ typedef struct kal_cluster_fixture {
 /* For cmocka's group setup and teardown; *state is the fixture. */
 int kal_cluster_fixture_open(void **state);
 int kal_cluster_fixture_close(void **state);
-/* Makes an empty temporary directory; removes one with all that is in it. */
-void kal_temp_dir_make(char dir[64]);
-void kal_temp_dir_remove(const char *dir);
 
 /* Runs a statement and answers the first row's first column as text ("" without rows or for null);
  * the text lives until the next call. Fails the test when the statement fails. */

@@ -42,15 +42,13 @@ static kal_cluster *start(const char *dir)
 
 static int make_dir(void **state)
 {
-    static char dir[64];
-    kal_temp_dir_make(dir);
-    *state = dir;
+    *state = kal_temp_dir_new();
     return 0;
 }
 
 static int remove_dir(void **state)
 {
-    kal_temp_dir_remove(*state);
+    kal_temp_dir_free(*state);
     return 0;
 }
 
