@@ -23,6 +23,15 @@ static void add_json(kal_args *args, const json_t *body, const char *field)
     kal_buf_deinit(&space);
 }
 
+/* What creating and changing a flow end with. */
+static void add_settings(kal_args *args, const kal_request *request)
+{
+    add_json(args, request->body, "entry_config");
+    add_json(args, request->body, "exit_criteria");
+    add_json(args, request->body, "frequency_cap");
+    kal_args_add(args, kal_v_time(kal_request_now(request)));
+}
+
 static bool check(kal_request *request, bool is_new)
 {
     json_t *errors = json_object();
@@ -54,10 +63,7 @@ void kal_route_flows_create(kal_request *request)
     kal_args_add(args, kal_v_uuid(request->caller.tenant));
     kal_args_add(args, kal_v_str(KAL_TEXT, kal_json_get_str(request->body, "name")));
     kal_args_add(args, kal_v_str(KAL_TEXT, kal_json_get_str(request->body, "description")));
-    add_json(args, request->body, "entry_config");
-    add_json(args, request->body, "exit_criteria");
-    add_json(args, request->body, "frequency_cap");
-    kal_args_add(args, kal_v_time(kal_request_now(request)));
+    add_settings(args, request);
     kal_pg_call_add(call, KAL_SQL_API_FLOW_CREATE, args);
     kal_pg_call_add_one(call, KAL_SQL_API_FLOW_GET, kal_v_uuid(id));
     kal_request_send(request, kal_engine_reads(request->engine), call, on_created);
@@ -93,10 +99,7 @@ void kal_route_flows_update(kal_request *request)
     kal_args_add(args, kal_v_str(KAL_TEXT, kal_json_get_str(request->body, "name")));
     kal_args_add(args, kal_v_bool(json_object_get(request->body, "description") != NULL));
     kal_args_add(args, kal_v_str(KAL_TEXT, kal_json_get_str(request->body, "description")));
-    add_json(args, request->body, "entry_config");
-    add_json(args, request->body, "exit_criteria");
-    add_json(args, request->body, "frequency_cap");
-    kal_args_add(args, kal_v_time(kal_request_now(request)));
+    add_settings(args, request);
     kal_pg_call_add(call, KAL_SQL_API_FLOW_UPDATE, args);
     kal_pg_call_add_one(call, KAL_SQL_API_FLOW_GET, kal_v_uuid(id));
     kal_request_send(request, kal_engine_reads(request->engine), call, on_updated);

@@ -363,10 +363,12 @@ static void try_turn(kal_shard *shard)
         return;
     }
     int64_t now_ms = kal_clock_now(shard->options.clock);
-    if (shard->state == KAL_SHARD_READY)
+    if (shard->state == KAL_SHARD_READY) {
+        (void)kal_shard_refill(shard, now_ms); /* a shard that never rests needs its timers too */
         fire_timers(shard, now_ms);
-    else
+    } else {
         drop_patient_work(shard);
+    }
     uint64_t now_ns = kal_clock_mono_ns();
     size_t patient = kal_pace_begin(&shard->pace, kal_shard_has_callers(shard), now_ns);
     if (!shard->again && !kal_queue_count(shard->queue, KAL_CLASS_EVENT)) {

@@ -105,29 +105,23 @@ function compilers.list(tree, roots)
   end, fixed
 end
 
-compilers["or"] = function(tree, roots)
-  local parts, fixed = compile_all(tree, 1, roots)
-  return function(context, event, now)
-    local x
-    for i = 1, #parts do
-      x = parts[i](context, event, now)
-      if truthy(x) then return x end
-    end
-    return x
-  end, fixed
+--- The first part whose truth is `deciding`, else the last.
+local function first_that(deciding)
+  return function(tree, roots)
+    local parts, fixed = compile_all(tree, 1, roots)
+    return function(context, event, now)
+      local x
+      for i = 1, #parts do
+        x = parts[i](context, event, now)
+        if truthy(x) == deciding then return x end
+      end
+      return x
+    end, fixed
+  end
 end
 
-compilers["and"] = function(tree, roots)
-  local parts, fixed = compile_all(tree, 1, roots)
-  return function(context, event, now)
-    local x
-    for i = 1, #parts do
-      x = parts[i](context, event, now)
-      if not truthy(x) then return x end
-    end
-    return x
-  end, fixed
-end
+compilers["or"] = first_that(true)
+compilers["and"] = first_that(false)
 
 local function compile_pair(apply, a, b)
   return function(context, event, now)

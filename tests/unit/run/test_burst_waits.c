@@ -305,15 +305,21 @@ static void an_event_consumed_without_lookback_is_not_taken_later(void **state)
 
 /* ---- exit criteria ---- */
 
-static void exit_criteria_by_event_end_it(void **state)
+/* Ann waits for `gone`, which ends it all when it is sure. */
+static void begin_until_gone(rig *r)
 {
-    rig r = rig_new(state);
-    kal_flow *flow = rig_flow_until(&r,
+    kal_flow *flow = rig_flow_until(r,
                                     "in:start w:wait_for_event{'event_type':'gone'} a:mark"
                                     " in>w w>a@event_received",
                                     "{'event_type':'gone','filter':{'sure':true}}");
-    rig_trigger(&r, flow, "ann");
-    rig_act(&r);
+    rig_trigger(r, flow, "ann");
+    rig_act(r);
+}
+
+static void exit_criteria_by_event_end_it(void **state)
+{
+    rig r = rig_new(state);
+    begin_until_gone(&r);
     kal_work *event = later(&r, 1, "gone", "{'sure':true}");
     assert_ended(ann(&r), KAL_STATUS_EXITED, "exit_criteria");
     assert_int_equal(event->routed, 0); /* it ended the instance, the wait did not hear it */
@@ -324,12 +330,7 @@ static void exit_criteria_by_event_end_it(void **state)
 static void exit_criteria_want_their_filter(void **state)
 {
     rig r = rig_new(state);
-    kal_flow *flow = rig_flow_until(&r,
-                                    "in:start w:wait_for_event{'event_type':'gone'} a:mark"
-                                    " in>w w>a@event_received",
-                                    "{'event_type':'gone','filter':{'sure':true}}");
-    rig_trigger(&r, flow, "ann");
-    rig_act(&r);
+    begin_until_gone(&r);
     later(&r, 1, "gone", "{'sure':false}");
     assert_ended(ann(&r), KAL_STATUS_COMPLETED, NULL);
     assert_trail(&r, "ann", "a");
