@@ -1,5 +1,5 @@
-/* The inside of a shard, shared by shard.c (queue and turns' beginning), turn.c (a turn) and
- * recover.c (takeover, flow changes, timers from the database). */
+/* The inside of a shard, shared by shard.c (queue and turns' beginning), turn.c (a turn),
+ * recover.c (takeover, flow changes, timers from the database) and drain.c (giving it back). */
 #ifndef KAL_RUN_SHARD_STATE_H
 #define KAL_RUN_SHARD_STATE_H
 

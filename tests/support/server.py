@@ -30,9 +30,13 @@ def binary():
     return found[0]
 
 
-def free_port():
+def free_port(wanted=0):
+    """The wanted port when nobody has it, else any other."""
     with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
+        try:
+            s.bind(("127.0.0.1", wanted))
+        except OSError:
+            s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
 
 
