@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define MAX_CONTEXT (256 * 1024)
+#define MAX_FLUSH_BYTES (32 * 1024 * 1024) /* then the rest of the works makes the next batch */
 
 static void refuse(kal_work *work, kal_err err)
 {
@@ -287,6 +288,7 @@ static void handle_replay(kal_batch *batch, kal_customer *customer, kal_work *wo
     kal_uuid id = {{0}};
     json_t *event = kal_batch_keep(batch, json_incref(json_object_get(work->body, "event")));
     if (instance && kal_status_is_live(instance->status) && instance->version->graph &&
+        instance->version->flow->status == KAL_FLOW_ACTIVE &&
         kal_uuid_parse(kal_json_get_str(work->body, "stored_id"), &id))
         kal_burst_event(batch, instance, event, id);
     kal_unit_row(customer->unit, KAL_TABLE_HELD_DROP)[0] = kal_v_uuid(work->held_id);
@@ -309,6 +311,10 @@ static void handle_timer(kal_batch *batch, kal_customer *customer, kal_work *wor
     if (!instance || !kal_status_is_live(instance->status))
         return;
     kal_flow *flow = instance->version->flow;
+    if (flow->status == KAL_FLOW_ARCHIVED) {
+        kal_burst_end(batch, instance, KAL_STATUS_EXITED, kal_str_of("flow_archived"));
+        return;
+    }
     if (!instance->version->graph) { /* a plugin is gone: it waits for the plugin's return */
         put_off(batch, work, flow, work->due_ms);
         return;
@@ -419,9 +425,27 @@ static void handle(kal_batch *batch, kal_customer *customer, kal_work *work)
     }
 }
 
-void kal_handle_all(kal_batch *batch)
+/* Handles a customer's works while there is room; the others are put behind `*left`. */
+static kal_work **handle_customer_works(kal_batch *batch, kal_customer *customer, kal_work **left)
 {
+    kal_work **link = &customer->works;
+    while (*link && kal_arena_used(batch->arena) < MAX_FLUSH_BYTES) {
+        handle(batch, customer, *link);
+        link = &(*link)->next;
+    }
+    *left = *link;
+    *link = NULL;
+    customer->works_last = link;
+    while (*left)
+        left = &(*left)->next;
+    return left;
+}
+
+kal_work *kal_handle_all(kal_batch *batch)
+{
+    kal_work *left = NULL;
+    kal_work **last = &left;
     for (kal_customer *customer = batch->customers; customer; customer = customer->next)
-        for (kal_work *work = customer->works; work; work = work->next)
-            handle(batch, customer, work);
+        last = handle_customer_works(batch, customer, last);
+    return left;
 }

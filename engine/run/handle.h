@@ -5,8 +5,9 @@
 
 #include "run/batch.h"
 
-/* Handles every work of the batch; each has its err and answer then, valid once the flush commits.
- * Works that are refused write nothing. */
-void kal_handle_all(kal_batch *batch);
+/* Handles the works of the batch, in order; each has its err and answer then, valid once the flush
+ * commits. Works that are refused write nothing. When the rows are enough for one flush the rest is
+ * left: works taken out of the batch again, answered as a list in order, which the caller owns. */
+kal_work *kal_handle_all(kal_batch *batch);
 
 #endif

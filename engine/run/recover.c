@@ -128,6 +128,8 @@ static void on_tenants(void *data, const kal_pg_reply *reply)
     kal_shard *shard = load->shard;
     if (!reply->err) {
         kal_flows_take(shard->flows, load->tenants, load->n, reply->rows[0]);
+        if (shard->in_turn && kal_pg_count(reply->rows[1]))
+            kal_turn_put_back(shard); /* what was held came before */
         queue_replays(shard, reply->rows[1]);
         queue_exits(shard, reply->rows[2]);
         for (size_t t = 0; t < load->n; t++)
@@ -173,46 +175,40 @@ static void tell_change(kal_change *change)
     kal_free(change);
 }
 
-void kal_shard_turn_ended(kal_shard *shard)
-{
-    kal_change **link = &shard->changes;
-    while (*link) {
-        kal_change *change = *link;
-        if (change->after_turn >= shard->turn) {
-            link = &change->next;
-            continue;
-        }
-        *link = change->next;
-        tell_change(change);
-    }
-}
-
 static void on_change(void *data, kal_err err)
 {
     kal_change *change = data;
     kal_shard *shard = change->shard;
     if (err) /* not known here any more: the next work of the tenant loads it */
         kal_flows_tenant(shard->flows, change->tenant)->loaded = false;
-    if (!shard->in_turn) {
-        tell_change(change);
-        kal_shard_pump(shard);
-        return;
+    shard->changing--;
+    tell_change(change);
+    kal_shard_pump(shard);
+}
+
+/* Between turns: what the last one held is in the database then, and is queued ahead of what the
+ * next one takes. */
+void kal_shard_turn_ended(kal_shard *shard)
+{
+    for (kal_change *change; (change = shard->changes);) {
+        shard->changes = change->next;
+        if (shard->state == KAL_SHARD_OFF) {
+            kal_flows_tenant(shard->flows, change->tenant)->loaded = false;
+            tell_change(change);
+            continue;
+        }
+        shard->changing++;
+        kal_shard_load_tenants(shard, &change->tenant, 1, on_change, change);
     }
-    change->after_turn = shard->turn;
-    change->next = shard->changes;
-    shard->changes = change;
 }
 
 void kal_shard_flow_changed(kal_shard *shard, kal_uuid tenant, void (*done)(void *data), void *data)
 {
-    if (shard->state == KAL_SHARD_OFF) {
-        kal_flows_tenant(shard->flows, tenant)->loaded = false;
-        done(data);
-        return;
-    }
-    kal_change *change = kal_calloc(1, sizeof *change);
-    *change = (kal_change){.shard = shard, .tenant = tenant, .done = done, .data = data};
-    kal_shard_load_tenants(shard, &tenant, 1, on_change, change);
+    kal_change *change = kal_alloc(sizeof *change);
+    *change = (kal_change){shard->changes, shard, tenant, done, data};
+    shard->changes = change;
+    if (!shard->in_turn)
+        kal_shard_turn_ended(shard);
 }
 
 /* ---- takeover ---- */

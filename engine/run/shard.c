@@ -208,6 +208,15 @@ static void drain_class(kal_shard *shard, kal_class class)
         kal_shard_answer(shard, work, KAL_ERR_UNAVAILABLE);
 }
 
+static bool tell_drained(kal_shard *shard)
+{
+    void (*drained)(void *) = shard->drained;
+    shard->drained = NULL;
+    if (drained)
+        drained(shard->drained_data);
+    return drained != NULL;
+}
+
 void kal_shard_lose(kal_shard *shard)
 {
     shard->state = KAL_SHARD_OFF;
@@ -219,6 +228,7 @@ void kal_shard_lose(kal_shard *shard)
     shard->again = NULL;
     kal_shard_forget(shard);
     shard->options.on_lost(shard->options.data, shard->options.index);
+    (void)tell_drained(shard);
 }
 
 /* ---- a turn's beginning ---- */
@@ -331,12 +341,8 @@ static void tell_quiet(kal_shard *shard, int64_t next_ms)
 /* Nothing to do now: sleeps until the next timer, and tells those who wait for quiet. */
 static void rest(kal_shard *shard, int64_t now_ms)
 {
-    if (shard->drained) {
-        void (*drained)(void *) = shard->drained;
-        shard->drained = NULL;
-        drained(shard->drained_data);
+    if (tell_drained(shard))
         return;
-    }
     if (kal_shard_refill(shard, shard->quiet ? shard->quiet_until_ms : now_ms))
         return; /* it comes back here */
     if (shard->quiet) {
@@ -362,6 +368,8 @@ static void try_turn(kal_shard *shard)
         tell_quiet(shard, KAL_NEVER);
         return;
     }
+    if (shard->changing)
+        return; /* flows are being read: what comes walks by the new ones */
     int64_t now_ms = kal_clock_now(shard->options.clock);
     if (shard->state == KAL_SHARD_READY) {
         (void)kal_shard_refill(shard, now_ms); /* a shard that never rests needs its timers too */

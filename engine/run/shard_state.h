@@ -24,14 +24,13 @@ typedef enum kal_shard_state {
     KAL_SHARD_DRAINING
 } kal_shard_state;
 
-/* A flow change that waits for the turn under way, then is told to be taken in. */
+/* A flow change: taken in between turns, then told. */
 typedef struct kal_change {
     struct kal_change *next;
     kal_shard *shard;
     kal_uuid tenant;
     void (*done)(void *data);
     void *data;
-    uint64_t after_turn;
 } kal_change;
 
 typedef struct kal_figures {
@@ -72,7 +71,8 @@ struct kal_shard {
     int recovering; /* parts of the recovery that are under way */
     bool recovered_ours, recovery_failed;
 
-    kal_change *changes;
+    kal_change *changes; /* that wait for the turn's end */
+    size_t changing;     /* under way: no turn begins before they are in */
     void (*quiet)(void *data, int64_t next_due_ms);
     void *quiet_data;
     int64_t quiet_until_ms;
@@ -94,6 +94,8 @@ void kal_turn_begin(kal_shard *shard, kal_batch *batch, size_t sends);
 /* Answers the callers of the turn under way whose deadline has passed; what their works have
  * written stays in the flush, whose fate nobody knows. */
 void kal_turn_expire(kal_shard *shard, uint64_t now_ns);
+/* Puts the works of a turn that has not walked back at the head of the queue, in order. */
+void kal_turn_put_back(kal_shard *shard);
 /* recover.c */
 void kal_shard_recover(kal_shard *shard, bool ours);
 /* Sees that timers are in memory some way ahead of until_ms; true when a query is under way, after
@@ -103,7 +105,7 @@ bool kal_shard_refill(kal_shard *shard, int64_t until_ms);
  * run again, exits from archived ones. */
 void kal_shard_load_tenants(kal_shard *shard, const kal_uuid *tenants, size_t n,
                             void (*done)(void *data, kal_err err), void *data);
-/* Tells flow changes that waited for this turn's end. */
+/* Takes in the flow changes that waited for this turn's end. */
 void kal_shard_turn_ended(kal_shard *shard);
 
 #endif

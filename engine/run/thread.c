@@ -56,9 +56,12 @@ static void main_of(void *arg)
 {
     kal_thread *thread = arg;
     self = thread;
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, NULL); /* signals are the main thread's */
+    sigset_t others; /* the main thread's; what a thread does to itself stays its own */
+    static const int own[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
+    sigfillset(&others);
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        sigdelset(&others, own[i]);
+    pthread_sigmask(SIG_BLOCK, &others, NULL);
     thread->enter(thread->data);
     while (!thread->quits)
         uv_run(&thread->loop, UV_RUN_ONCE);

@@ -25,6 +25,7 @@ static void end_turn(kal_shard *shard)
     kal_pace_end(&shard->pace, kal_shard_has_callers(shard), kal_clock_mono_ns());
     if (shard->state == KAL_SHARD_OFF) {
         kal_shard_lose(shard);
+        kal_shard_turn_ended(shard);
         return;
     }
     kal_shard_turn_ended(shard);
@@ -199,10 +200,25 @@ static void on_flushed(void *data, kal_err err)
     end_turn(shard);
 }
 
+/* To the head of the queue, in order. */
+static void put_back(kal_shard *shard, kal_work *list)
+{
+    kal_work *reversed = NULL;
+    for (kal_work *work = list, *next; work; work = next) {
+        next = work->next;
+        work->next = reversed;
+        reversed = work;
+    }
+    for (kal_work *work = reversed, *next; work; work = next) {
+        next = work->next;
+        kal_queue_push_first(shard->queue, KAL_CLASS_EVENT, work);
+    }
+}
+
 static void walk(kal_shard *shard)
 {
     kal_batch *batch = shard->batch;
-    kal_handle_all(batch);
+    put_back(shard, kal_handle_all(batch));
     kal_seal(batch);
     kal_pace_took(&shard->pace,
                   kal_outbox_fill(shard->outbox, batch->flush, shard->sends, batch->now_ms));
@@ -315,6 +331,14 @@ static void plan(kal_shard *shard)
         kal_pg_send(shard->pg, call, on_loaded, shard);
     else
         walk(shard);
+}
+
+void kal_turn_put_back(kal_shard *shard)
+{
+    kal_work *all = NULL;
+    for (kal_customer *c = shard->batch->customers; c; c = c->next)
+        append(&all, c);
+    put_back(shard, all);
 }
 
 void kal_turn_expire(kal_shard *shard, uint64_t now_ns)

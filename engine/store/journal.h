@@ -16,13 +16,14 @@
 #include <stdint.h>
 
 /* What a flush can write: X(TABLE) is the statement queries/journal_table.sql, whose parameters are
- * the columns given in journal.c. Statements run in this order. */
+ * the columns given in journal.c. Statements run in this order: what ends
+ * makes room for what starts. */
 #define KAL_JOURNAL_TABLES(X)                                                                      \
     X(CUSTOMER)                                                                                    \
     X(EVENT)                                                                                       \
     X(DEDUPE)                                                                                      \
-    X(INSTANCE_START)                                                                              \
     X(INSTANCE_MOVE)                                                                               \
+    X(INSTANCE_START)                                                                              \
     X(WAIT_DROP)                                                                                   \
     X(WAIT_ADD)                                                                                    \
     X(STEP)                                                                                        \
