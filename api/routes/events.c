@@ -62,7 +62,8 @@ static char *copy(const json_t *text)
                                 : NULL;
 }
 
-static kal_work *make(const kal_request *request, const json_t *event, int64_t occurred_ms)
+static kal_work *make(const kal_request *request, const json_t *event, size_t size,
+                      int64_t occurred_ms)
 {
     kal_work *work = kal_work_new(KAL_WORK_EVENT);
     json_t *data = json_object_get(event, "data");
@@ -75,6 +76,7 @@ static kal_work *make(const kal_request *request, const json_t *event, int64_t o
     work->event_id = copy(json_object_get(event, "id"));
     work->occurred_ms = occurred_ms;
     work->body = json_is_object(data) ? json_incref(data) : json_object();
+    work->size = size;
     work->origin = request->thread->index;
     work->deadline_ns = kal_request_deadline();
     return work;
@@ -114,7 +116,7 @@ void kal_route_events(kal_request *request)
     } else if (problem.err != KAL_OK) {
         kal_reply_error(request, problem.err, NULL);
     } else {
-        kal_work *work = make(request, request->body, occurred_ms);
+        kal_work *work = make(request, request->body, request->http->entity.len, occurred_ms);
         work->done = on_done;
         work->data = request;
         kal_request_ref(request);
@@ -157,7 +159,7 @@ static void on_batch(kal_request *request, const kal_works *batch)
 }
 
 /* Adds one event; NULL stands for a line that is no JSON. */
-static void add_event(kal_request *request, kal_works *batch, const json_t *event)
+static void add_event(kal_request *request, kal_works *batch, const json_t *event, size_t size)
 {
     kal_works_item *item = kal_works_add(batch);
     int64_t occurred_ms;
@@ -170,7 +172,7 @@ static void add_event(kal_request *request, kal_works *batch, const json_t *even
     item->err = problem.err;
     item->field = problem.field;
     if (problem.err == KAL_OK)
-        item->work = make(request, event, occurred_ms);
+        item->work = make(request, event, size, occurred_ms);
 }
 
 /* One event a line; blank lines count for nothing. False when there are too many. */
@@ -190,7 +192,7 @@ static bool add_lines(kal_request *request, kal_works *batch)
         if (batch->count == BATCH_MOST)
             return false;
         json_t *event = kal_json_parse(line, error);
-        add_event(request, batch, event);
+        add_event(request, batch, event, line.n);
         json_decref(event);
     }
     return true;
@@ -220,7 +222,8 @@ static bool add_array(kal_request *request, kal_works *batch)
         return false;
     }
     for (size_t i = 0; i < json_array_size(events); i++)
-        add_event(request, batch, json_array_get(events, i));
+        add_event(request, batch, json_array_get(events, i),
+                  request->http->entity.len / json_array_size(events));
     return true;
 }
 

@@ -63,6 +63,7 @@ static void trigger_one(kal_request *request, kal_uuid flow)
         kal_reply_error(request, err, NULL);
     } else {
         kal_work *work = make(request, flow, id);
+        work->size = request->http->entity.len;
         work->done = on_done;
         work->data = request;
         kal_request_ref(request);
@@ -129,8 +130,10 @@ static void trigger_list(kal_request *request, kal_uuid flow, const json_t *ids)
         const json_t *id = json_array_get(ids, i);
         kal_works_item *item = kal_works_add(batch);
         item->err = check(id);
-        if (item->err == KAL_OK)
-            item->work = make(request, flow, id);
+        if (item->err != KAL_OK)
+            continue;
+        item->work = make(request, flow, id);
+        item->work->size = request->http->entity.len / json_array_size(ids);
     }
     kal_works_submit(batch);
 }

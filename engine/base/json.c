@@ -8,10 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The deepest nesting of brackets outside of strings, valid JSON or not. */
-static size_t depth_of(kal_str text)
+/* The deepest nesting of brackets outside of strings, valid JSON or not, and an upper bound of
+ * the values: a byte of text can cost fifty of memory. */
+static size_t depth_of(kal_str text, size_t *values)
 {
     size_t depth = 0, deepest = 0;
+    *values = 1;
     bool quoted = false;
     for (size_t i = 0; i < text.n; i++) {
         char c = text.p[i];
@@ -19,7 +21,9 @@ static size_t depth_of(kal_str text)
             quoted = !quoted;
         else if (quoted)
             i += c == '\\';
-        else if ((c == '{' || c == '[') && ++depth > deepest)
+        else if (c == ',')
+            ++*values;
+        else if ((c == '{' || c == '[') && (++*values, ++depth > deepest))
             deepest = depth;
         else if ((c == '}' || c == ']') && depth > 0)
             depth--;
@@ -62,7 +66,12 @@ static const char *problem(enum json_error_code code)
 json_t *kal_json_parse(kal_str text, char error[160])
 {
     json_error_t at;
-    if (depth_of(text) > KAL_JSON_MAX_DEPTH) {
+    size_t values, depth = depth_of(text, &values);
+    if (values > KAL_JSON_MAX_VALUES) {
+        snprintf(error, 160, "the JSON has more than %d values", KAL_JSON_MAX_VALUES);
+        return NULL;
+    }
+    if (depth > KAL_JSON_MAX_DEPTH) {
         snprintf(error, 160, "the JSON is nested deeper than %d levels", KAL_JSON_MAX_DEPTH);
         return NULL;
     }

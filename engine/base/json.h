@@ -12,9 +12,10 @@
 #include <stdbool.h>
 
 #define KAL_JSON_MAX_DEPTH 100
+#define KAL_JSON_MAX_VALUES 250000 /* of a text; a value costs up to 130 bytes of memory */
 
 /* Reads one value of any kind; NULL with a sentence for people in error[160] when it is not valid
- * or nested deeper than KAL_JSON_MAX_DEPTH. The caller decrefs. */
+ * nested deeper than KAL_JSON_MAX_DEPTH or of more than KAL_JSON_MAX_VALUES. The caller decrefs. */
 json_t *kal_json_parse(kal_str text, char error[160]);
 /* Appends the value as compact JSON; objects keep their insertion order. */
 void kal_json_write(kal_buf *out, const json_t *value);

@@ -220,8 +220,13 @@ static void add_entries(kal_tenant *tenant, kal_version *version)
             continue;
         kal_entry *entry = kal_calloc(1, sizeof *entry);
         *entry = (kal_entry){.version = version, .node = n};
-        kal_entry *first = kal_strmap_put(&tenant->entries, type, entry);
-        entry->next = first;
+        kal_entry *last = kal_strmap_get(&tenant->entries, type);
+        if (!last)
+            kal_strmap_put(&tenant->entries, type, entry);
+        while (last && last->next)
+            last = last->next;
+        if (last)
+            last->next = entry;
     }
 }
 

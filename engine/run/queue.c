@@ -13,7 +13,7 @@ typedef struct kal_lane {
 typedef struct kal_circle {
     kal_lane *turn, **last; /* lanes with work, whose turn is next first */
     kal_strmap lanes;       /* tenant -> its lane, only while it has work */
-    size_t count;
+    size_t count, bytes;
 } kal_circle;
 
 struct kal_queue {
@@ -51,6 +51,11 @@ size_t kal_queue_count(const kal_queue *queue, kal_class class)
     return queue->circles[class].count;
 }
 
+size_t kal_queue_bytes(const kal_queue *queue, kal_class class)
+{
+    return queue->circles[class].bytes;
+}
+
 static void append_lane(kal_circle *circle, kal_lane *lane)
 {
     lane->next = NULL;
@@ -79,6 +84,7 @@ void kal_queue_push(kal_queue *queue, kal_class class, kal_work *work)
     *lane->last = work;
     lane->last = &work->next;
     circle->count++;
+    circle->bytes += work->size;
 }
 
 void kal_queue_push_first(kal_queue *queue, kal_class class, kal_work *work)
@@ -90,6 +96,7 @@ void kal_queue_push_first(kal_queue *queue, kal_class class, kal_work *work)
     if (!work->next)
         lane->last = &work->next;
     circle->count++;
+    circle->bytes += work->size;
 }
 
 kal_work *kal_queue_pop(kal_queue *queue, kal_class class)
@@ -105,6 +112,7 @@ kal_work *kal_queue_pop(kal_queue *queue, kal_class class)
     lane->first = work->next;
     work->next = NULL;
     circle->count--;
+    circle->bytes -= work->size;
     if (lane->first) {
         append_lane(circle, lane);
     } else {

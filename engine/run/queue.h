@@ -20,6 +20,8 @@ typedef struct kal_queue kal_queue;
 kal_queue *kal_queue_new(void);
 /* Frees the queue and the works that are left. */
 void kal_queue_free(kal_queue *queue);
+/* Bytes that the works of a class hold. */
+size_t kal_queue_bytes(const kal_queue *queue, kal_class class);
 size_t kal_queue_count(const kal_queue *queue, kal_class class);
 void kal_queue_push(kal_queue *queue, kal_class class, kal_work *work);
 /* Ahead of the tenant's other works of the class. */

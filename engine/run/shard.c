@@ -6,10 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MAX_BURSTS 200          /* works that may wake or start an instance, a turn */
-#define MAX_WORKS 4000          /* works of any kind, a turn */
-#define CALLERS_NS 250000000ULL /* callers are about when one came this lately */
-#define MAX_QUEUED 65536        /* callers' works that may wait */
+#define MAX_BURSTS 200                      /* works that may wake or start an instance, a turn */
+#define MAX_WORKS 4000                      /* works of any kind, a turn */
+#define CALLERS_NS 250000000ULL             /* callers are about when one came this lately */
+#define MAX_QUEUED 65536                    /* callers' works that may wait */
+#define MAX_QUEUED_BYTES ((size_t)64 << 20) /* and what they hold */
 #define MAX_TIMERS_QUEUED 20000
 #define MAX_TIMERS_FIRED 500 /* a turn, more than one takes: the queue sees other tenants' too */
 #define MIN_TICK_MS 1
@@ -194,7 +195,8 @@ void kal_shard_submit(kal_shard *shard, kal_work *list)
     for (kal_work *work = list, *next; work; work = next) {
         next = work->next;
         work->next = NULL;
-        if (!open || kal_queue_count(shard->queue, KAL_CLASS_EVENT) >= MAX_QUEUED)
+        if (!open || kal_queue_count(shard->queue, KAL_CLASS_EVENT) >= MAX_QUEUED ||
+            kal_queue_bytes(shard->queue, KAL_CLASS_EVENT) >= MAX_QUEUED_BYTES)
             kal_shard_answer(shard, work, KAL_ERR_UNAVAILABLE);
         else
             kal_queue_push(shard->queue, KAL_CLASS_EVENT, work);

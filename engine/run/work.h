@@ -52,6 +52,7 @@ struct kal_work {
     int64_t occurred_ms; /* INT64_MIN: not given */
     int64_t due_ms;
     json_t *body;         /* owned reference */
+    size_t size;          /* bytes of the request that it holds */
     uint64_t deadline_ns; /* monotonic; work that has not begun by then answers UNAVAILABLE */
 
     void (*done)(kal_work *work); /* runs on thread `origin`; frees with kal_work_free */
