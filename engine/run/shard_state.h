@@ -43,7 +43,6 @@ struct kal_shard {
     kal_shard_options options;
     kal_shard_state state;
     int64_t epoch;
-    uint64_t turn; /* counts turns */
 
     kal_lua *lua;
     kal_pg *pg;

@@ -21,7 +21,6 @@ static void end_turn(kal_shard *shard)
     kal_batch_free(shard->batch);
     shard->batch = NULL;
     shard->in_turn = false;
-    shard->turn++;
     kal_pace_end(&shard->pace, kal_shard_has_callers(shard), kal_clock_mono_ns());
     if (shard->state == KAL_SHARD_OFF) {
         kal_shard_lose(shard);

@@ -73,8 +73,8 @@ struct kal_journal {
     int shard;
     int64_t epoch, seq;
     kal_flush *flush;
-    kal_range todo[64]; /* halving a range pushes one, so depth is bounded by its bits */
-    size_t n_todo;
+    kal_range ranges[64]; /* halving a range pushes one, so depth is bounded by its bits */
+    size_t n_ranges;
     bool undecided; /* the range on top was sent and its commit is unknown */
     bool waiting;   /* for the connection */
     void (*done)(void *data, kal_err err);
@@ -186,19 +186,19 @@ void kal_journal_open(kal_journal *journal, int64_t epoch, int64_t seq)
 
 static void end(kal_journal *journal, kal_err err)
 {
-    for (size_t r = 0; err && r < journal->n_todo; r++)
-        for (size_t u = journal->todo[r].from; u < journal->todo[r].to; u++)
+    for (size_t r = 0; err && r < journal->n_ranges; r++)
+        for (size_t u = journal->ranges[r].from; u < journal->ranges[r].to; u++)
             journal->flush->units[u]->err = err;
     journal->flush = NULL;
-    journal->n_todo = 0;
+    journal->n_ranges = 0;
     journal->done(journal->data, err);
 }
 
 /* The range on top is written: the next one, or the end. */
 static void advance(kal_journal *journal)
 {
-    journal->n_todo--;
-    if (journal->n_todo)
+    journal->n_ranges--;
+    if (journal->n_ranges)
         send_range(journal);
     else
         end(journal, KAL_OK);
@@ -214,7 +214,7 @@ static void wait_for_connection(kal_journal *journal)
 /* The server refused a row of the range: split it, down to the one customer who is guilty. */
 static void refuse(kal_journal *journal, const kal_pg_reply *reply)
 {
-    kal_range *top = &journal->todo[journal->n_todo - 1];
+    kal_range *top = &journal->ranges[journal->n_ranges - 1];
     if (top->to - top->from == 1) {
         kal_unit *unit = journal->flush->units[top->from];
         unit->err = reply->err;
@@ -226,7 +226,7 @@ static void refuse(kal_journal *journal, const kal_pg_reply *reply)
     size_t middle = top->from + (top->to - top->from) / 2;
     kal_range first = {top->from, middle};
     top->from = middle;
-    journal->todo[journal->n_todo++] = first;
+    journal->ranges[journal->n_ranges++] = first;
     send_range(journal);
 }
 
@@ -274,7 +274,7 @@ static size_t add_table(kal_journal *journal, kal_pg_call *call, kal_table table
 
 static void send_range(kal_journal *journal)
 {
-    const kal_range *range = &journal->todo[journal->n_todo - 1];
+    const kal_range *range = &journal->ranges[journal->n_ranges - 1];
     kal_pg_call *call = kal_pg_call_new();
     kal_args *args = kal_args_new();
     kal_args_add(args, kal_v_int(KAL_INT2, journal->shard));
@@ -298,8 +298,8 @@ void kal_journal_flush(kal_journal *journal, kal_flush *flush,
         end(journal, KAL_OK);
         return;
     }
-    journal->todo[0] = (kal_range){0, flush->len};
-    journal->n_todo = 1;
+    journal->ranges[0] = (kal_range){0, flush->len};
+    journal->n_ranges = 1;
     send_range(journal);
 }
 
