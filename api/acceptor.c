@@ -18,7 +18,6 @@
 #define TRUSTED_MAX 32
 #define ACCEPTS_A_TURN 64
 #define PAUSE_MS 100
-#define USER_TIMEOUT_MS 30000
 
 struct kal_acceptor {
     int fd; /* -1 once stopped */
@@ -28,6 +27,7 @@ struct kal_acceptor {
     void (*hand)(void *data, int fd, uint64_t address);
     void *data;
     int64_t most, most_an_address;
+    int timeout_ms;
     uint64_t trusted[TRUSTED_MAX];
     size_t n_trusted;
     pthread_mutex_t lock; /* the two below */
@@ -116,6 +116,7 @@ kal_acceptor *kal_acceptor_new(const kal_config *config, const char *host, int p
 
     a->most = kal_config_int(config, "MAX_CONNECTIONS");
     a->most_an_address = kal_config_int(config, "MAX_CONNECTIONS_PER_ADDRESS");
+    a->timeout_ms = (int)kal_config_int(config, "CLIENT_TIMEOUT_SECONDS") * 1000;
     a->fd = -1;
     pthread_mutex_init(&a->lock, NULL);
     if (read_trusted(a, kal_config_text(config, "TRUSTED_PROXIES"), error))
@@ -194,7 +195,7 @@ static void on_pause_over(uv_timer_t *timer)
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
     kal_acceptor *a = poll->data;
-    int one = 1, timeout = USER_TIMEOUT_MS;
+    int one = 1;
 
     (void)status, (void)events;
     for (int i = 0; i < ACCEPTS_A_TURN; i++) {
@@ -217,7 +218,8 @@ static void on_readable(uv_poll_t *poll, int status, int events)
             continue;
         }
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-        setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof(timeout));
+        /* For a client that is unreachable, and since Linux 5.11 for one that does not read. */
+        setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &a->timeout_ms, sizeof(a->timeout_ms));
         a->hand(a->data, fd, address);
     }
 }

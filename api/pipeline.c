@@ -1,5 +1,7 @@
 #include "api/pipeline.h"
 
+#include "api/framing.h"
+#include "api/linger.h"
 #include "api/reply.h"
 
 /* A process that stands by, or has lost a shard, answers reads alone: what it wrote, the shards of
@@ -9,7 +11,7 @@ static bool may_write(kal_request *request)
     h2o_iovec_t method = request->http->method;
     bool reads = h2o_memis(method.base, method.len, H2O_STRLIT("GET")) ||
                  h2o_memis(method.base, method.len, H2O_STRLIT("HEAD"));
-    return reads || kal_engine_is_active(request->engine);
+    return reads || kal_engine_is_active(request->thread->engine);
 }
 
 static void handle(kal_request *request)
@@ -65,7 +67,7 @@ static void refuse(kal_request *request, kal_err err, const kal_buf *allow)
     kal_reply_error(request, err, NULL);
 }
 
-void kal_pipeline_run(kal_request *request)
+static void dispatch(kal_request *request)
 {
     size_t count;
     const kal_route *routes = kal_routes(&count);
@@ -88,4 +90,14 @@ void kal_pipeline_run(kal_request *request)
     else if (kal_auth_operator(request))
         handle(request);
     kal_buf_deinit(&allow);
+}
+
+void kal_pipeline_run(kal_request *request)
+{
+    if (kal_framing_is_plain(request->http)) {
+        dispatch(request);
+        return;
+    }
+    kal_linger(request->http);
+    kal_reply_error(request, KAL_ERR_BAD_REQUEST, "more than one header tells the body's length");
 }

@@ -1,4 +1,4 @@
-/* What happens to every request before its handler: route, key, role, rate limit.
+/* What happens to every request before its handler: framing, route, key, role, rate limit.
  * Thread: the request's. Blocks: never. */
 #ifndef KAL_API_PIPELINE_H
 #define KAL_API_PIPELINE_H

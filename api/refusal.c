@@ -1,5 +1,6 @@
 #include "api/refusal.h"
 
+#include "api/linger.h"
 #include "base/err.h"
 #include "base/uuid.h"
 
@@ -11,14 +12,14 @@ typedef struct refusal {
     h2o_iovec_t body;
 } refusal;
 
-/* Sends our body in place of h2o's. */
+/* Sends our body in place of h2o's, which has none for a HEAD. */
 static void on_send(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *bufs, size_t count,
                     h2o_send_state_t state)
 {
     refusal *r = (refusal *)(void *)self;
 
-    (void)bufs, (void)count, (void)state;
-    h2o_ostream_send_next(self, req, &r->body, 1, H2O_SEND_STATE_FINAL);
+    (void)bufs, (void)state;
+    h2o_ostream_send_next(self, req, &r->body, count, H2O_SEND_STATE_FINAL);
 }
 
 static void on_setup(h2o_filter_t *self, h2o_req_t *req, h2o_ostream_t **slot)
@@ -29,6 +30,7 @@ static void on_setup(h2o_filter_t *self, h2o_req_t *req, h2o_ostream_t **slot)
                      kal_err_text(err));
 
     (void)self;
+    kal_linger_add(req, slot);
     refusal *r = (refusal *)(void *)h2o_add_ostream(req, sizeof(*r), slot);
     r->super.do_send = on_send;
     r->body = h2o_strdup(&req->pool, text, (size_t)n);

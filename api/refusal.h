@@ -1,4 +1,5 @@
 /* What h2o refuses before a handler sees it (a body over the limit) is answered in the API's form.
+ * Not so a request line or headers that it cannot parse: that answer passes no filter.
  * Thread: an engine thread. Blocks: never. */
 #ifndef KAL_API_REFUSAL_H
 #define KAL_API_REFUSAL_H

@@ -32,6 +32,8 @@
       "HTTP connections of one address")                                                           \
     X(trusted_proxies, "TRUSTED_PROXIES", text, "127.0.0.1,::1", 0, 0,                             \
       "addresses without a connection cap, comma-separated")                                       \
+    X(client_timeout, "CLIENT_TIMEOUT_SECONDS", int, "30", 1, 3600,                                \
+      "how long a client may take nothing of its answer")                                          \
     X(metrics_host, "METRICS_HOST", text, "", 0, 0, "address that may read /metrics; empty: any")  \
     X(rate_events, "RATE_LIMIT_EVENTS_PER_SECOND", int, "1000", 0, 10000000,                       \
       "events a second per tenant; 0: no limit")                                                   \
