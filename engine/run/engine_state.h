@@ -44,7 +44,7 @@ struct kal_engine {
     kal_listener *listeners;
     size_t n_listeners;
     atomic_bool advancing; /* a virtual clock is being moved */
-    atomic_uint_fast64_t last_call_ns;
+    kal_pace_gate gate;
 };
 
 /* Tells tenants' changes to the listeners of all threads; from any thread. */

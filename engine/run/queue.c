@@ -3,6 +3,9 @@
 #include "base/alloc.h"
 #include "base/map.h"
 
+#define MAX_QUEUED 65536                    /* callers' works that may wait */
+#define MAX_QUEUED_BYTES ((size_t)64 << 20) /* and what they hold */
+
 /* A tenant that has work in a class: its works, and its place in the class's circle. */
 typedef struct kal_lane {
     kal_uuid tenant;
@@ -51,9 +54,16 @@ size_t kal_queue_count(const kal_queue *queue, kal_class class)
     return queue->circles[class].count;
 }
 
-size_t kal_queue_bytes(const kal_queue *queue, kal_class class)
+bool kal_queue_is_full(const kal_queue *queue)
 {
-    return queue->circles[class].bytes;
+    const kal_circle *circle = &queue->circles[KAL_CLASS_EVENT];
+    return circle->count >= MAX_QUEUED || circle->bytes >= MAX_QUEUED_BYTES;
+}
+
+const kal_uuid *kal_queue_owner(const kal_queue *queue, kal_class class)
+{
+    const kal_lane *lane = queue->circles[class].turn;
+    return lane && !lane->next ? &lane->tenant : NULL;
 }
 
 static void append_lane(kal_circle *circle, kal_lane *lane)

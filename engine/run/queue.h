@@ -20,14 +20,16 @@ typedef struct kal_queue kal_queue;
 kal_queue *kal_queue_new(void);
 /* Frees the queue and the works that are left. */
 void kal_queue_free(kal_queue *queue);
-/* Bytes that the works of a class hold. */
-size_t kal_queue_bytes(const kal_queue *queue, kal_class class);
 size_t kal_queue_count(const kal_queue *queue, kal_class class);
+/* So many works of callers wait, or they hold so much, that no other is to be taken in. */
+bool kal_queue_is_full(const kal_queue *queue);
 void kal_queue_push(kal_queue *queue, kal_class class, kal_work *work);
 /* Ahead of the tenant's other works of the class. */
 void kal_queue_push_first(kal_queue *queue, kal_class class, kal_work *work);
 /* The next work of the class, tenants in turn; NULL when empty. The caller owns it. */
 kal_work *kal_queue_pop(kal_queue *queue, kal_class class);
+/* The tenant whose all works of the class are; NULL when there is none, or more than one. */
+const kal_uuid *kal_queue_owner(const kal_queue *queue, kal_class class);
 
 /* Takes out the works of the class that a caller waits for and whose deadline has passed; a list
  * that the caller owns. */
