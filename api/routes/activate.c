@@ -6,6 +6,7 @@
 #include "api/routes/routes.h"
 #include "base/alloc.h"
 #include "flow/graph.h"
+#include "flow/rules.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -16,16 +17,14 @@ static void begin(kal_request *request);
 
 static void on_published(kal_request *request, const kal_pg_reply *reply)
 {
-    kal_uuid flow;
-
     if (strcmp(reply->sqlstate, "KL002") == 0 && ++request->number < TRIES) {
         begin(request);
         return;
     }
     if (strcmp(reply->sqlstate, "KL002") == 0)
         kal_reply_error(request, KAL_ERR_INVALID_TRANSITION, "the flow keeps changing");
-    else if (!kal_reply_failed(request, reply) && kal_request_uuid(request, 0, &flow))
-        kal_lifecycle_changed(request, flow, kal_pg_str(reply->rows[2], 0, 0));
+    else if (!kal_reply_failed(request, reply))
+        kal_lifecycle_changed(request, kal_pg_str(reply->rows[2], 0, 0));
 }
 
 typedef struct draft {
@@ -54,16 +53,33 @@ static void publish(kal_request *request, const draft *d, const json_t *types)
     kal_pg_call_add(call, KAL_SQL_API_FLOW_PUBLISH, args);
     kal_pg_call_add_one(call, KAL_SQL_API_FLOW_GET, kal_v_uuid(d->flow));
     kal_buf_deinit(&text);
-    kal_request_send(request, kal_engine_reads(request->engine), call, on_published);
+    kal_request_send(request, kal_engine_reads(request->thread->engine), call, on_published);
+}
+
+/* The flow's own rules, as they are stored. Those of a flow that was activated cannot be changed
+ * any more: to refuse them then would leave no way out. */
+static void check_rules(kal_lua *lua, const kal_pg_rows *rows, json_t *problems)
+{
+    char error[160];
+
+    if (!kal_pg_null(rows, 0, 1))
+        return;
+    json_t *entry = kal_json_parse(kal_pg_str(rows, 0, 4), error);
+    json_t *exits = kal_json_parse(kal_pg_str(rows, 0, 5), error);
+    kal_rules_entry(entry, "flow: /entry_config", problems);
+    kal_rules_exit(lua, exits, "flow: /exit_criteria", problems);
+    json_decref(entry);
+    json_decref(exits);
 }
 
 /* The types of a right graph; NULL when it has answered with the problems. */
-static json_t *check(kal_request *request, const json_t *graph)
+static json_t *check(kal_request *request, const json_t *graph, const kal_pg_rows *rows)
 {
-    kal_lua *lua = kal_engine_lua(request->engine);
+    kal_lua *lua = kal_engine_lua(request->thread->engine);
     json_t *problems = json_array();
 
     kal_graph_check(lua, graph, problems);
+    check_rules(lua, rows, problems);
     if (json_array_size(problems) > 0) {
         kal_reply_errors(request, KAL_ERR_INVALID_GRAPH, json_pack("{s:o}", "graph", problems));
         return NULL;
@@ -102,7 +118,7 @@ static void on_draft(kal_request *request, const kal_pg_reply *reply)
         kal_reply_error(request, KAL_ERR_NO_DRAFT_VERSION, NULL);
     } else {
         json_t *graph = kal_json_parse(kal_pg_str(rows, 0, 3), error);
-        json_t *types = check(request, graph);
+        json_t *types = check(request, graph, rows);
         if (types)
             publish(request, &d, types);
         json_decref(types);
@@ -118,7 +134,7 @@ static void begin(kal_request *request)
         return;
     kal_pg_call *call = kal_pool_tenant_call(request->caller.tenant);
     kal_pg_call_add_one(call, KAL_SQL_API_FLOW_DRAFT, kal_v_uuid(flow));
-    kal_request_send(request, kal_engine_reads(request->engine), call, on_draft);
+    kal_request_send(request, kal_engine_reads(request->thread->engine), call, on_draft);
 }
 
 void kal_route_flows_activate(kal_request *request)

@@ -2,6 +2,7 @@
 #include "api/check.h"
 #include "api/reply.h"
 #include "api/routes/routes.h"
+#include "flow/rules.h"
 
 /* Text of a member as JSON, or SQL's null when it is left out. */
 static kal_value json_member(const json_t *body, const char *field, kal_buf *space)
@@ -32,6 +33,32 @@ static void add_settings(kal_args *args, const kal_request *request)
     kal_args_add(args, kal_v_time(kal_request_now(request)));
 }
 
+static void add_problems(json_t *errors, const char *field, json_t *problems)
+{
+    size_t i;
+    json_t *problem;
+
+    json_array_foreach(problems, i, problem)
+        kal_check_add(errors, field, json_string_value(problem));
+    json_decref(problems);
+}
+
+/* What is no map has been told by then. */
+static void check_rules(kal_request *request, json_t *errors)
+{
+    const json_t *entry = json_object_get(request->body, "entry_config");
+    const json_t *exits = json_object_get(request->body, "exit_criteria");
+    json_t *problems = json_array();
+
+    if (json_is_object(entry))
+        kal_rules_entry(entry, "", problems);
+    add_problems(errors, "entry_config", problems);
+    problems = json_array();
+    if (json_is_object(exits))
+        kal_rules_exit(kal_engine_lua(request->thread->engine), exits, "", problems);
+    add_problems(errors, "exit_criteria", problems);
+}
+
 static bool check(kal_request *request, bool is_new)
 {
     json_t *errors = json_object();
@@ -43,6 +70,7 @@ static bool check(kal_request *request, bool is_new)
     kal_check_object(errors, body, "entry_config");
     kal_check_object(errors, body, "exit_criteria");
     kal_check_object(errors, body, "frequency_cap");
+    check_rules(request, errors);
     return kal_reply_checked(request, errors);
 }
 
@@ -66,7 +94,7 @@ void kal_route_flows_create(kal_request *request)
     add_settings(args, request);
     kal_pg_call_add(call, KAL_SQL_API_FLOW_CREATE, args);
     kal_pg_call_add_one(call, KAL_SQL_API_FLOW_GET, kal_v_uuid(id));
-    kal_request_send(request, kal_engine_reads(request->engine), call, on_created);
+    kal_request_send(request, kal_engine_reads(request->thread->engine), call, on_created);
 }
 
 /* What a change of a draft answers: rows[1] are those it touched, rows[2] the flow as it is now. */
@@ -102,7 +130,7 @@ void kal_route_flows_update(kal_request *request)
     add_settings(args, request);
     kal_pg_call_add(call, KAL_SQL_API_FLOW_UPDATE, args);
     kal_pg_call_add_one(call, KAL_SQL_API_FLOW_GET, kal_v_uuid(id));
-    kal_request_send(request, kal_engine_reads(request->engine), call, on_updated);
+    kal_request_send(request, kal_engine_reads(request->thread->engine), call, on_updated);
 }
 
 static void on_deleted(kal_request *request, const kal_pg_reply *reply)
@@ -120,5 +148,5 @@ void kal_route_flows_delete(kal_request *request)
     kal_pg_call *call = kal_pool_tenant_call(request->caller.tenant);
     kal_pg_call_add_one(call, KAL_SQL_API_FLOW_DELETE, kal_v_uuid(id));
     kal_pg_call_add_one(call, KAL_SQL_API_FLOW_GET, kal_v_uuid(id));
-    kal_request_send(request, kal_engine_reads(request->engine), call, on_deleted);
+    kal_request_send(request, kal_engine_reads(request->thread->engine), call, on_deleted);
 }

@@ -1,6 +1,7 @@
 /* All problems of a graph at once. Every walk is a loop over arrays, in nodes + edges, so that no
  * graph within the limits costs much; each message is made of names cut to their limit. */
 #include "base/alloc.h"
+#include "flow/rules.h"
 #include "flow/shape.h"
 
 #define MAX_PROBLEMS 1000
@@ -340,45 +341,6 @@ static void check_paths(check *c, bool entry)
     kal_free(t.at);
 }
 
-static void check_condition(check *c, const json_t *criteria)
-{
-    const json_t *condition = kal_shape_member(criteria, "condition");
-    if (!condition)
-        return;
-    kal_str text = kal_json_get_str(criteria, "condition");
-    if (!text.p) {
-        say(c, "/exit_criteria/condition: is invalid");
-        return;
-    }
-    kal_buf error = {0};
-    if (!kal_lua_expression_ok(c->lua, text, &error)) {
-        kal_buf_puts(&c->text, "/exit_criteria/condition: ");
-        kal_buf_add(&c->text, error.data, error.len);
-        report(c);
-    }
-    kal_buf_deinit(&error);
-}
-
-static void check_exit_criteria(check *c)
-{
-    const json_t *criteria = kal_shape_member(c->graph, "exit_criteria");
-    if (!criteria)
-        return;
-    if (!json_is_object(criteria)) {
-        say(c, "/exit_criteria: must be a map");
-        return;
-    }
-    const json_t *event_type = kal_shape_member(criteria, "event_type");
-    const json_t *filter = kal_shape_member(criteria, "filter");
-    if (!event_type && !kal_shape_member(criteria, "condition") && json_object_size(criteria))
-        say(c, "/exit_criteria: needs an event_type or a condition");
-    if (event_type && json_string_length(event_type) == 0)
-        say(c, "/exit_criteria/event_type: is invalid");
-    if (filter && !json_is_object(filter))
-        say(c, "/exit_criteria/filter: is invalid");
-    check_condition(c, criteria);
-}
-
 static void check_graph(check *c)
 {
     bool small = check_list(c, "nodes", KAL_GRAPH_MAX_NODES);
@@ -398,7 +360,8 @@ static void check_graph(check *c)
     for (uint32_t i = 0; i < n; i++)
         check_branches(c, i);
     check_paths(c, entry);
-    check_exit_criteria(c);
+    kal_rules_exit(c->lua, kal_shape_member(c->graph, "exit_criteria"), "/exit_criteria",
+                   c->problems);
     const json_t *cap = kal_shape_member(c->graph, "frequency_cap");
     if (cap && !json_is_object(cap))
         say(c, "/frequency_cap: must be a map");

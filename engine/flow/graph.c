@@ -175,6 +175,14 @@ const kal_graph_node *kal_graph_at(const kal_graph *graph, uint32_t index)
     return &graph->nodes[index];
 }
 
+bool kal_graph_node_hears(const kal_graph_node *node, kal_str event_type)
+{
+    for (uint32_t e = 0; e < node->n_events; e++)
+        if (kal_str_eq(node->events[e], event_type))
+            return true;
+    return false;
+}
+
 uint32_t kal_graph_find(const kal_graph *graph, kal_str id)
 {
     return kal_shape_find(&graph->shape, id);

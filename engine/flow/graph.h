@@ -65,6 +65,8 @@ void kal_graph_free(kal_graph *graph);
 uint32_t kal_graph_count(const kal_graph *graph);
 /* The node at an index below the count. */
 const kal_graph_node *kal_graph_at(const kal_graph *graph, uint32_t index);
+/* An event of this type may resume the node; its filter is not asked. */
+bool kal_graph_node_hears(const kal_graph_node *node, kal_str event_type);
 /* The index of a node id, KAL_GRAPH_NONE when there is none. */
 uint32_t kal_graph_find(const kal_graph *graph, kal_str id);
 /* A path leads from one node to another (a node reaches itself). */

@@ -37,6 +37,63 @@ def test_all_wrong_fields_are_named_at_once(tenant, body, errors):
     assert answer.json() == {"error": "validation_failed", "errors": errors}
 
 
+REENTRY = ('/reentry: must be "never" or a duration of at most 10 years such as 30d; without it a '
+           "customer may enter again at once")
+
+
+@pytest.mark.parametrize("field,value,problems", [
+    ("entry_config", {"reentry": "sometimes"}, [REENTRY]),
+    ("entry_config", {"reentry": 30}, [REENTRY]),
+    ("entry_config", {"reentry": "4000d"}, [REENTRY]),
+    ("entry_config", {"reentry": "1y", "existing_members": "no", "webhook_secret": ""},
+     [REENTRY, "/existing_members: must be true or false",
+      "/webhook_secret: must be text of 1 to 255 bytes"]),
+    ("exit_criteria", {"event": "bye"}, ["needs an event_type or a condition"]),
+    ("exit_criteria", {"event_type": 5, "filter": "x"},
+     ["/event_type: must be the name of an event, text of 1 to 255 bytes",
+      "/filter: must be a map from paths in the event's data to the values wanted there"]),
+    ("exit_criteria", {"condition": "true", "filter": {"a": 1}},
+     ["/filter: looks at an event only; name its event_type too, or put this into the condition"]),
+    ("exit_criteria", {"condition": ["x"]}, ["/condition: must be an expression, as text"])])
+def test_a_rule_that_cannot_hold_is_not_stored(tenant, field, value, problems):
+    refused = {"error": "validation_failed", "errors": {field: problems}}
+    answer = tenant.post("/flows", {"name": "x", field: value})
+    assert (answer.status_code, answer.json()) == (422, refused)
+    assert tenant.ok("GET", "/flows")["data"] == []
+    kept = {"entry_config": {"reentry": "1d"}, "exit_criteria": {"event_type": "bye"}}
+    made = tenant.ok("POST", "/flows", {"name": "x", **kept}, 201)["data"]
+    answer = tenant.put(f"/flows/{made['id']}", {field: value})
+    assert (answer.status_code, answer.json()) == (422, refused)
+    assert tenant.ok("GET", f"/flows/{made['id']}")["data"] == made
+
+
+@pytest.mark.parametrize("condition", ["", "1 +", "launch(1)", "1 / 0 == 1", "(" * 100 + ")"])
+def test_an_exit_condition_compiles(tenant, condition):
+    answer = tenant.post("/flows", {"name": "x", "exit_criteria": {"condition": condition}})
+    assert (answer.status_code, answer.json()["error"]) == (422, "validation_failed")
+    [problem] = answer.json()["errors"]["exit_criteria"]
+    assert problem.startswith("/condition: ") and len(problem) > len("/condition: ")
+
+
+def test_the_rules_of_all_fields_are_told_at_once(tenant):
+    answer = tenant.post("/flows", {"entry_config": {"reentry": ""}, "exit_criteria": {"x": 1}})
+    assert answer.json()["errors"] == {
+        "name": ["can't be blank"], "entry_config": [REENTRY],
+        "exit_criteria": ["needs an event_type or a condition"]}
+
+
+@pytest.mark.parametrize("fields", [
+    {}, {"entry_config": {}, "exit_criteria": {}},
+    {"entry_config": {"reentry": "never", "existing_members": False, "webhook_secret": "whsec_x"}},
+    {"entry_config": {"reentry": None, "note": "kept"}},
+    {"exit_criteria": {"event_type": "bye", "filter": {"plan": ["a", "b"], "n.m": None}}},
+    {"exit_criteria": {"event_type": "bye", "condition": "'stop' in _customer.tags"}}])
+def test_rules_that_can_hold_are_stored_and_activated(tenant, fields):
+    flow = tenant.new_flow(HOLD, **fields)
+    shown = tenant.ok("GET", f"/flows/{flow}")["data"]
+    assert shown["status"] == "active" and {key: shown[key] for key in fields} == fields
+
+
 def test_flows_are_listed_by_status(tenant):
     active, draft = tenant.new_flow(HOLD), tenant.draft(HOLD)
     shown = tenant.ok("GET", "/flows", params={"status": "active"})["data"]

@@ -1,8 +1,12 @@
 """Section 4: activation tells everything that is wrong with a graph, and then changes nothing."""
+import json
+import pathlib
+
 import pytest
 
 from support.graphs import chain, edge, graph, node, start
 
+FLOWS = pathlib.Path(__file__).resolve().parents[1] / "fixtures" / "flows"
 END = node("end", "exit")
 
 
@@ -132,3 +136,41 @@ def test_positions_and_unknown_keys_stay_and_do_no_harm(tenant):
     made["edges"][0]["id"] = "e1"
     flow = tenant.new_flow(made)
     assert tenant.ok("GET", f"/flows/{flow}/versions/1")["data"]["graph"] == made
+
+
+# The flow's own rules
+
+
+def test_the_flows_stored_rules_are_checked_with_the_graph(tenant, sql):
+    flow = tenant.draft(graph([END], [], exit_criteria={"condition": "1 +"}))
+    sql("UPDATE flow SET entry_config = %s, exit_criteria = %s WHERE id = %s RETURNING id",
+        '{"reentry": "soon"}', '{"event_type": "", "condition": "launch(1)"}', flow)
+    answer = tenant.post(f"/flows/{flow}/activate")
+    assert (answer.status_code, answer.json()["error"]) == (422, "invalid_graph")
+    problems = answer.json()["errors"]["graph"]
+    for begins in ("graph must have at least one entry node", "/exit_criteria/condition: ",
+                   "flow: /entry_config/reentry: ", "flow: /exit_criteria/event_type: ",
+                   "flow: /exit_criteria/condition: "):
+        assert [p for p in problems if p.startswith(begins)], f"{begins} not in {problems}"
+    assert len(problems) == 5
+    assert tenant.ok("GET", f"/flows/{flow}")["data"]["status"] == "draft"
+    tenant.ok("POST", f"/flows/{flow}/versions", {"graph": chain(END)}, 201)
+    assert tenant.post(f"/flows/{flow}/activate").status_code == 422
+    tenant.ok("PUT", f"/flows/{flow}", {"entry_config": {}, "exit_criteria": {}})
+    assert tenant.move(flow, "activate")["status"] == "active"
+
+
+def test_rules_that_nobody_can_mend_do_not_hold_up_a_newer_version(tenant, sql):
+    flow = tenant.new_flow(chain(END))
+    sql("UPDATE flow SET entry_config = %s WHERE id = %s RETURNING id", '{"reentry": "soon"}', flow)
+    tenant.ok("POST", f"/flows/{flow}/versions", {"graph": chain(END)}, 201)
+    assert tenant.move(flow, "activate")["active_version"] == 2
+
+
+@pytest.mark.parametrize("name", ["abandoned-cart", "trial", "welcome"])
+def test_the_flows_that_operators_build_are_right(tenant, name):
+    made = json.loads((FLOWS / f"{name}.json").read_text())
+    assert tenant.problems(made) == []
+    flow = tenant.draft(made, entry_config={"reentry": "30d"},
+                        exit_criteria=made.get("exit_criteria", {}))
+    assert tenant.move(flow, "activate")["status"] == "active"

@@ -182,9 +182,10 @@ static void exit_criteria_can_be_met(void **state)
     assert_refused(*state, WITH("'exit_criteria':[]"), "/exit_criteria: must be a map");
     assert_refused(*state, WITH("'exit_criteria':{'filter':{}}"),
                    "/exit_criteria: needs an event_type or a condition");
-    assert_refused(*state, WITH("'exit_criteria':{'event_type':'','filter':7,'condition':7}"),
-                   "/exit_criteria/event_type: is invalid", "/exit_criteria/filter: is invalid",
-                   "/exit_criteria/condition: is invalid");
+    assert_refused(*state, WITH("'exit_criteria':{'event_type':'','condition':7}"),
+                   "/exit_criteria/event_type: must be the name of an event, text of 1 to 255 "
+                   "bytes",
+                   "/exit_criteria/condition: must be an expression, as text");
 }
 
 static void an_exit_condition_compiles(void **state)
