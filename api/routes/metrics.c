@@ -16,6 +16,8 @@ static void write_engine(kal_buf *out, const kal_engine_status *s)
         {"kalcifer_shards", "gauge", "Shards of the deployment.", s->shards},
         {"kalcifer_shards_owned", "gauge", "Shards that this process holds.", s->owned},
         {"kalcifer_database_up", "gauge", "Whether the database is reachable.", s->database},
+        {"kalcifer_active_flow_instances", "gauge", "Instances that run, wait or are paused.",
+         (double)s->instances},
         {"kalcifer_waiting_tokens", "gauge", "Tokens that wait at a node.", (double)s->waiting},
         {"kalcifer_timers", "gauge", "Timers in memory.", (double)s->timers},
         {"kalcifer_works_queued", "gauge", "Works not begun.", (double)s->queued},
@@ -25,7 +27,6 @@ static void write_engine(kal_buf *out, const kal_engine_status *s)
          (double)s->completions},
         {"kalcifer_flow_failures_total", "counter", "Instances failed.", (double)s->failures},
         {"kalcifer_flow_exits_total", "counter", "Instances exited.", (double)s->exits},
-        {"kalcifer_node_executions_total", "counter", "Node executions.", (double)s->nodes},
         {"kalcifer_journal_flushes_total", "counter", "Flushes committed.", (double)s->flushes},
         {"kalcifer_journal_rows_total", "counter", "Rows in committed flushes.",
          (double)s->flushed_rows},
@@ -33,7 +34,6 @@ static void write_engine(kal_buf *out, const kal_engine_status *s)
          (double)s->flush_failures},
         {"kalcifer_journal_flush_seconds_total", "counter", "Time spent in flushes.",
          (double)s->flush_ns / 1e9},
-        {"kalcifer_channel_sends_total", "counter", "Deliveries sent.", (double)s->deliveries_sent},
         {"kalcifer_crash_recoveries_total", "counter", "Shards taken over from another run.",
          (double)s->recoveries},
         {"kalcifer_lua_memory_bytes", "gauge", "Memory of the Lua states.", (double)s->lua_bytes},
@@ -43,6 +43,57 @@ static void write_engine(kal_buf *out, const kal_engine_status *s)
         kal_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n%s %.17g\n", metrics[i].name,
                        metrics[i].help, metrics[i].name, metrics[i].type, metrics[i].name,
                        metrics[i].value);
+}
+
+/* `name="value"`, escaped as the format asks. */
+static void write_label(kal_buf *out, const char *name, kal_str value)
+{
+    kal_buf_printf(out, "%s=\"", name);
+    for (size_t i = 0; i < value.n; i++) {
+        if (value.p[i] == '\\' || value.p[i] == '"' || value.p[i] == '\n')
+            kal_buf_putc(out, '\\');
+        kal_buf_putc(out, value.p[i] == '\n' ? 'n' : value.p[i]);
+    }
+    kal_buf_putc(out, '"');
+}
+
+typedef struct labelled {
+    const char *name, *help;
+    const char *first, *second; /* labels */
+    kal_tally *counts;
+} labelled;
+
+static void write_labelled(kal_buf *out, const labelled *m)
+{
+    kal_str first, second;
+    uint64_t count;
+
+    kal_buf_printf(out, "# HELP %s %s\n# TYPE %s counter\n", m->name, m->help, m->name);
+    for (size_t i = 0; kal_tally_at(m->counts, i, &first, &second, &count); i++) {
+        kal_buf_printf(out, "%s{", m->name);
+        write_label(out, m->first, first);
+        if (m->second) {
+            kal_buf_putc(out, ',');
+            write_label(out, m->second, second);
+        }
+        kal_buf_printf(out, "} %" PRIu64 "\n", count);
+    }
+}
+
+static void write_tallies(kal_buf *out, kal_engine *engine)
+{
+    const labelled metrics[] = {
+        {"kalcifer_node_executions_total", "Node executions by type.", "node_type", NULL,
+         kal_tally_new()},
+        {"kalcifer_channel_sends_total", "Deliveries sent by channel and provider.", "channel",
+         "provider", kal_tally_new()},
+    };
+
+    kal_engine_add_tallies(engine, metrics[0].counts, metrics[1].counts);
+    for (size_t i = 0; i < 2; i++) {
+        write_labelled(out, &metrics[i]);
+        kal_tally_free(metrics[i].counts);
+    }
 }
 
 static uint64_t sum(const kal_api *api, size_t route, size_t slot)
@@ -107,13 +158,14 @@ void kal_route_metrics(kal_request *request)
         kal_reply_error(request, KAL_ERR_NOT_FOUND, NULL);
         return;
     }
-    kal_engine_get_status(request->engine, &status);
+    kal_engine_get_status(request->thread->engine, &status);
     kal_buf_printf(&out,
                    "# HELP kalcifer_build_info The running version.\n"
                    "# TYPE kalcifer_build_info gauge\n"
                    "kalcifer_build_info{version=\"%s\"} 1\n",
                    request->thread->api->version);
     write_engine(&out, &status);
+    write_tallies(&out, request->thread->engine);
     write_http(&out, request->thread->api);
     kal_reply_typed(request, 200, "text/plain; version=0.0.4; charset=utf-8", out.data, out.len);
     kal_buf_deinit(&out);

@@ -12,7 +12,7 @@ struct kal_waits {
     kal_wait_entry *entries;
     uint32_t len, cap;
     uint32_t free; /* list of unused entries */
-    size_t count;
+    size_t count, instances;
 };
 
 kal_waits *kal_waits_new(void)
@@ -34,6 +34,11 @@ void kal_waits_free(kal_waits *waits)
 size_t kal_waits_count(const kal_waits *waits)
 {
     return waits->count;
+}
+
+size_t kal_waits_instances(const kal_waits *waits)
+{
+    return waits->instances;
 }
 
 static uint32_t take_entry(kal_waits *waits)
@@ -59,11 +64,21 @@ static uint32_t head(const kal_waits *waits, uint64_t customer)
     return kal_u64map_get(&waits->heads, customer, &index) ? (uint32_t)index : NONE;
 }
 
+/* One of a customer's entries, from this one on, is the instance's. */
+static bool has_instance(const kal_waits *waits, uint32_t index, kal_uuid instance)
+{
+    while (index != NONE && !kal_uuid_eq(waits->entries[index].instance, instance))
+        index = waits->entries[index].next;
+    return index != NONE;
+}
+
 void kal_waits_add(kal_waits *waits, uint64_t customer, kal_uuid instance, uint32_t seq,
                    uint32_t place)
 {
+    uint32_t first = head(waits, customer);
     uint32_t index = take_entry(waits);
-    waits->entries[index] = (kal_wait_entry){instance, place, seq, head(waits, customer)};
+    waits->instances += !has_instance(waits, first, instance);
+    waits->entries[index] = (kal_wait_entry){instance, place, seq, first};
     kal_u64map_put(&waits->heads, customer, index);
     waits->count++;
 }
@@ -71,7 +86,8 @@ void kal_waits_add(kal_waits *waits, uint64_t customer, kal_uuid instance, uint3
 bool kal_waits_drop(kal_waits *waits, uint64_t customer, kal_uuid instance, uint32_t seq)
 {
     uint32_t before = NONE;
-    uint32_t index = head(waits, customer);
+    uint32_t first = head(waits, customer);
+    uint32_t index = first;
     while (index != NONE) {
         kal_wait_entry *entry = &waits->entries[index];
         if (entry->seq == seq && kal_uuid_eq(entry->instance, instance))
@@ -91,6 +107,7 @@ bool kal_waits_drop(kal_waits *waits, uint64_t customer, kal_uuid instance, uint
     waits->entries[index].next = waits->free;
     waits->free = index;
     waits->count--;
+    waits->instances -= !has_instance(waits, before != NONE ? first : next, instance);
     return true;
 }
 

@@ -23,6 +23,8 @@ typedef struct kal_wait_entry {
 kal_waits *kal_waits_new(void);
 void kal_waits_free(kal_waits *waits);
 size_t kal_waits_count(const kal_waits *waits);
+/* How many instances have waits. */
+size_t kal_waits_instances(const kal_waits *waits);
 void kal_waits_add(kal_waits *waits, uint64_t customer, kal_uuid instance, uint32_t seq,
                    uint32_t place);
 /* False when there was no such wait. */

@@ -112,10 +112,12 @@ class Rig:
                 else postgres.private_conninfo(self.server.data))
 
     def metric(self, name):
-        for line in Client(self.server.base).get("//metrics").text.splitlines():
-            if line.startswith(name + " "):
-                return float(line.split()[-1])
-        raise KeyError(name)
+        """A metric's value, all its labels added up."""
+        text = Client(self.server.base).get("//metrics").text
+        if f"# TYPE {name} " not in text:
+            raise KeyError(name)
+        return sum(float(line.split()[-1]) for line in text.splitlines()
+                   if line.startswith((name + " ", name + "{")))
 
     def settle(self):
         """Waits until nothing is queued."""

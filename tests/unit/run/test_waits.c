@@ -44,6 +44,20 @@ static void drop(kal_waits *waits)
     r->live = false;
 }
 
+/* Instances are a customer's: the model may give one id to several. */
+static size_t live_instances(void)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < n_rows; i++) {
+        size_t k = 0;
+        while (k < i && !(rows[k].live && rows[k].customer == rows[i].customer &&
+                          kal_uuid_eq(rows[k].instance, rows[i].instance)))
+            k++;
+        n += rows[i].live && k == i;
+    }
+    return n;
+}
+
 static void assert_same(const kal_waits *waits)
 {
     size_t live = 0, found = 0;
@@ -56,6 +70,7 @@ static void assert_same(const kal_waits *waits)
         live += r->live;
     }
     assert_int_equal(kal_waits_count(waits), live);
+    assert_int_equal(kal_waits_instances(waits), live_instances());
     for (unsigned c = 0; c < CUSTOMERS; c++) {
         const kal_wait_entry *entry = NULL;
         while ((entry = kal_waits_next(waits, customer_of(c), entry))) {
@@ -87,6 +102,30 @@ static void random_changes_match_the_model(void **state)
         if (rows[i].live)
             assert_true(kal_waits_drop(waits, rows[i].customer, rows[i].instance, rows[i].seq));
     assert_int_equal(kal_waits_count(waits), 0);
+    assert_int_equal(kal_waits_instances(waits), 0);
+    kal_waits_free(waits);
+}
+
+static void an_instance_counts_once(void **state)
+{
+    (void)state;
+    kal_waits *waits = kal_waits_new();
+    for (uint32_t seq = 1; seq <= 3; seq++)
+        kal_waits_add(waits, 1, instance_of(1), seq, 9);
+    kal_waits_add(waits, 1, instance_of(2), 1, 9);
+    kal_waits_add(waits, 2, instance_of(3), 1, 9);
+    assert_int_equal(kal_waits_instances(waits), 3);
+    for (uint32_t seq = 3; seq >= 2; seq--) {
+        assert_true(kal_waits_drop(waits, 1, instance_of(1), seq));
+        assert_int_equal(kal_waits_instances(waits), 3);
+    }
+    assert_true(kal_waits_drop(waits, 1, instance_of(1), 1));
+    assert_int_equal(kal_waits_instances(waits), 2);
+    assert_false(kal_waits_drop(waits, 1, instance_of(1), 1));
+    assert_int_equal(kal_waits_instances(waits), 2);
+    assert_true(kal_waits_drop(waits, 1, instance_of(2), 1));
+    assert_true(kal_waits_drop(waits, 2, instance_of(3), 1));
+    assert_int_equal(kal_waits_instances(waits), 0);
     kal_waits_free(waits);
 }
 
@@ -111,6 +150,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_changes_match_the_model),
+        cmocka_unit_test(an_instance_counts_once),
         cmocka_unit_test(what_is_not_there_is_not_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
