@@ -14,7 +14,7 @@
 
 #define DRAIN_TURN_MS 20
 #define DRAIN_MS 10000
-#define STOP_SECONDS 30
+#define STOP_SECONDS 30 /* for each, the engine and the cluster: more than they take at most */
 
 typedef struct serve {
     kal_cli *cli;
@@ -160,15 +160,27 @@ static void start_loop(serve *s)
         kal_cluster_supervise(s->cluster, &s->loop);
 }
 
-static void run(serve *s)
+/* False when the database kept the engine from an orderly end. */
+static bool run(serve *s)
 {
     uv_run(&s->loop, UV_RUN_DEFAULT);
-    kal_engine_stop(s->engine);
+    bool drained = kal_engine_stop(s->engine);
     uv_close((uv_handle_t *)&s->term, NULL);
     uv_close((uv_handle_t *)&s->interrupt, NULL);
     uv_close((uv_handle_t *)&s->drain, NULL);
     uv_run(&s->loop, UV_RUN_DEFAULT);
     uv_loop_close(&s->loop);
+    return drained;
+}
+
+/* A server that does not answer would not stop either: the next start adopts it. */
+static bool leave_database(serve *s, bool answers)
+{
+    alarm(STOP_SECONDS);
+    if (!s->cluster || answers)
+        return kal_cluster_stop(s->cluster) && answers;
+    kal_cluster_free(s->cluster);
+    return false;
 }
 
 static void log_start(const serve *s)
@@ -187,7 +199,7 @@ int kal_cli_serve(kal_cli *cli)
     const kal_config *config = cli->config;
     serve s = {.cli = cli, .lock = -1};
     kal_buf error = {0};
-    int status = KAL_EXIT_FAILED;
+    bool started = false, ended = true;
 
     if (!prepare(&s, &error))
         goto done;
@@ -198,21 +210,21 @@ int kal_cli_serve(kal_cli *cli)
         goto done;
     start_loop(&s);
     log_start(&s);
-    run(&s);
-    status = KAL_EXIT_OK;
+    started = true;
+    ended = run(&s);
 done:
-    if (status != KAL_EXIT_OK)
+    if (!started)
         kal_cli_fail(cli, error.data ? error.data : "the server could not start");
     kal_api_free(s.api);
     kal_clock_free(s.clock);
-    if (s.cluster)
-        kal_cluster_stop(s.cluster);
+    ended = leave_database(&s, ended);
     if (s.lock >= 0)
         close(s.lock);
     kal_free(s.data_dir);
     kal_free(s.home);
     kal_buf_deinit(&error);
-    if (status == KAL_EXIT_OK)
-        kal_log(KAL_LOG_INFO, "stopped", NULL);
-    return status;
+    if (!started || !ended)
+        return KAL_EXIT_FAILED;
+    kal_log(KAL_LOG_INFO, "stopped", NULL);
+    return KAL_EXIT_OK;
 }

@@ -20,6 +20,7 @@ typedef struct kal_item {
     char *provider;
     json_t *json;
     kal_stage stage;
+    const kal_unit *unit; /* its row in the flush under way */
     int attempts, failures;
     int64_t at_ms;
     const char *status; /* of the result: "sent", "failed", "in_doubt", "pending" (try again) */
@@ -166,9 +167,11 @@ bool kal_outbox_wants_flush(const kal_outbox *outbox)
 }
 
 /* status, attempts, provider_message_id, error, sent_at, failed_at of journal_delivery_move.sql */
-static void write_row(kal_flush *flush, const kal_item *item, const char *status)
+static void write_row(kal_flush *flush, kal_item *item, const char *status)
 {
-    kal_value *row = kal_unit_row(kal_flush_unit(flush), KAL_TABLE_DELIVERY_MOVE);
+    kal_unit *unit = kal_flush_unit(flush);
+    kal_value *row = kal_unit_row(unit, KAL_TABLE_DELIVERY_MOVE);
+    item->unit = unit;
     row[0] = kal_v_uuid(item->id);
     row[1] = kal_v_text(status);
     row[2] = kal_v_int(KAL_INT4, item->attempts);
@@ -221,12 +224,33 @@ static void prepare(kal_outbox *outbox, kal_item *item)
     kal_buf_deinit(&error);
 }
 
+static void count(const kal_outbox *outbox, const kal_item *item)
+{
+    kal_str channel = kal_json_get_str(item->json, "channel");
+    if (outbox->options.sent)
+        kal_tally_add(outbox->options.sent, channel, kal_str_of(item->provider), 1);
+}
+
+/* What the flush has written; the rest is to be written again. */
+static void take_written(kal_outbox *outbox, kal_items *written)
+{
+    for (kal_item *item; (item = take(&outbox->flying));) {
+        if (kal_unit_err(item->unit) != KAL_ERR_UNAVAILABLE) {
+            append(written, item);
+            continue;
+        }
+        item->attempts -= item->stage == CLAIMED;
+        item->stage = item->stage == CLAIMED ? QUEUED : ANSWERED;
+        append(&outbox->ready, item);
+    }
+}
+
 size_t kal_outbox_committed(kal_outbox *outbox, int64_t now_ms)
 {
-    kal_items flying = outbox->flying;
+    kal_items flying = {.last = &flying.first};
+    take_written(outbox, &flying);
     if (!flying.count)
         return 0;
-    outbox->flying = (kal_items){.last = &outbox->flying.first};
     bool acts = outbox->options.may_act(outbox->options.data);
     for (kal_item *item = flying.first; item; item = item->next)
         if (item->stage == CLAIMED && acts)
@@ -244,6 +268,7 @@ size_t kal_outbox_committed(kal_outbox *outbox, int64_t now_ms)
             item->stage = QUEUED; /* it failed, or did not leave: it is tried again */
         } else if (item->stage == CLAIMED && !err) {
             answer(item, "sent", NULL);
+            count(outbox, item);
             sent++;
         } else if (item->stage == CLAIMED) {
             bool again = ++item->failures < MAX_ATTEMPTS;

@@ -7,6 +7,7 @@
 #ifndef KAL_EFFECT_OUTBOX_H
 #define KAL_EFFECT_OUTBOX_H
 
+#include "base/tally.h"
 #include "effect/ledger.h"
 #include "lua/host/host.h"
 #include "store/journal.h"
@@ -23,6 +24,7 @@ typedef struct kal_outbox_options {
     /* The lease is still ours by the local clock: asked right before sending. */
     bool (*may_act)(void *data);
     void *data;
+    kal_tally *sent; /* borrowed: what was sent, by channel and provider; NULL: nobody counts */
 } kal_outbox_options;
 
 kal_outbox *kal_outbox_new(const kal_outbox_options *options);

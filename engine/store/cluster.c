@@ -17,6 +17,8 @@
 #define READY_MS 60000     /* to answer, */
 #define RECOVERY_MS 600000 /* or while it tells that it recovers */
 #define PING_EVERY_MS 20
+#define VACATE_MS 15000 /* for one that is dying to leave the folder */
+#define VACATE_EVERY_MS 100
 #define CHECK_EVERY_MS 1000
 #define BACKOFF_LEAST_MS 1000
 #define BACKOFF_MOST_MS 10000
@@ -153,6 +155,33 @@ static bool create_database(const kal_cluster *cluster, kal_buf *error)
     return done;
 }
 
+/* The server that has just ended found another one's lock or shared memory: one that is dead, but
+ * not reaped, or whose children are still ending. */
+static bool found_another(const kal_cluster *cluster)
+{
+    kal_buf words = {0};
+    kal_server_last_words(cluster->server, &words);
+    bool found = words.len && (strstr(words.data, "lock file \"postmaster.pid\"") ||
+                               strstr(words.data, "shared memory block"));
+    kal_buf_deinit(&words);
+    return found;
+}
+
+/* Starts a server and waits until it answers. */
+static bool start_server(kal_cluster *cluster, kal_buf *error)
+{
+    uint64_t end = kal_clock_mono_ns() + UINT64_C(1000000) * VACATE_MS;
+    for (;;) {
+        if (!kal_server_spawn(cluster->server, error))
+            return false;
+        if (wait_ready(cluster))
+            return true;
+        if (!found_another(cluster) || kal_clock_mono_ns() > end)
+            return false;
+        usleep(VACATE_EVERY_MS * 1000);
+    }
+}
+
 /* Adopts the server that runs, which may be starting or stopping still, or starts one. */
 static bool bring_up(kal_cluster *cluster, kal_buf *error)
 {
@@ -165,9 +194,7 @@ static bool bring_up(kal_cluster *cluster, kal_buf *error)
         kal_buf_puts(error, "the PostgreSQL that runs in the data directory does not answer");
         return false;
     }
-    if (!kal_server_spawn(cluster->server, error))
-        return false;
-    if (wait_ready(cluster) && create_database(cluster, error))
+    if (start_server(cluster, error) && create_database(cluster, error))
         return true;
     if (!error->len) {
         kal_buf_puts(error, "PostgreSQL did not start: ");
@@ -270,12 +297,13 @@ void kal_cluster_unsupervise(kal_cluster *cluster)
     cluster->timer = NULL;
 }
 
-void kal_cluster_stop(kal_cluster *cluster)
+bool kal_cluster_stop(kal_cluster *cluster)
 {
     if (!cluster)
-        return;
-    kal_server_stop(cluster->server);
+        return true;
+    bool stopped = kal_server_stop(cluster->server);
     kal_cluster_free(cluster);
+    return stopped;
 }
 
 void kal_cluster_free(kal_cluster *cluster)

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <uv.h>
 
 typedef struct kal_cluster kal_cluster;
@@ -23,8 +24,8 @@ const char *kal_cluster_conninfo(const kal_cluster *cluster);
 void kal_cluster_supervise(kal_cluster *cluster, uv_loop_t *loop);
 /* Ends supervision (its handles close on the loop's next turn). */
 void kal_cluster_unsupervise(kal_cluster *cluster);
-/* Stops the server (fast, waits at most 20 s) and frees. */
-void kal_cluster_stop(kal_cluster *cluster);
+/* Stops the server (fast, after 20 s at once) and frees. False when it did not stop in 25 s. */
+bool kal_cluster_stop(kal_cluster *cluster);
 /* Frees without stopping the server. */
 void kal_cluster_free(kal_cluster *cluster);
 

@@ -7,6 +7,8 @@
 
 #define MAX_COLUMNS 16
 #define RETRY_MS 100
+#define MAX_RETRIES 10 /* after so many, trying again waits no longer */
+#define LEASE 0        /* the statement of a flush that moves the lease */
 
 #define U KAL_UUID
 #define T KAL_TEXT
@@ -75,8 +77,9 @@ struct kal_journal {
     kal_flush *flush;
     kal_range ranges[64]; /* halving a range pushes one, so depth is bounded by its bits */
     size_t n_ranges;
-    bool undecided; /* the range on top was sent and its commit is unknown */
-    bool waiting;   /* for the connection */
+    unsigned retries; /* of this flush */
+    bool undecided;   /* the range on top was sent and its commit is unknown */
+    bool waiting;     /* for the connection */
     void (*done)(void *data, kal_err err);
     void *data;
 };
@@ -208,10 +211,28 @@ static void wait_for_connection(kal_journal *journal)
 {
     journal->waiting = true;
     /* The connection may be up but the server short of something: try again by itself. */
-    uv_timer_start(journal->retry, on_retry, RETRY_MS, 0);
+    unsigned times = journal->retries < MAX_RETRIES ? journal->retries : MAX_RETRIES;
+    uv_timer_start(journal->retry, on_retry, RETRY_MS * (uint64_t)(times ? times : 1), 0);
 }
 
-/* The server refused a row of the range: split it, down to the one customer who is guilty. */
+/* The range on top is sent again, whole or in halves: never in silence. */
+static void log_retry(kal_journal *journal, const kal_pg_reply *reply)
+{
+    const kal_range *top = &journal->ranges[journal->n_ranges - 1];
+    char shard[16], attempt[16], rows[24];
+    size_t n = 0;
+    for (size_t u = top->from; u < top->to; u++)
+        for (int t = 0; t < KAL_TABLE_COUNT; t++)
+            n += journal->flush->units[u]->rows[t].count;
+    snprintf(shard, sizeof shard, "%d", journal->shard);
+    snprintf(attempt, sizeof attempt, "%u", ++journal->retries);
+    snprintf(rows, sizeof rows, "%zu", n);
+    kal_log(KAL_LOG_WARN, "flush_retried", "shard", shard, "attempt", attempt, "rows", rows,
+            "error", reply->message, NULL);
+}
+
+/* The server refused a row of the range, or took too long over it: split it, down to the one
+ * customer who is guilty. */
 static void refuse(kal_journal *journal, const kal_pg_reply *reply)
 {
     kal_range *top = &journal->ranges[journal->n_ranges - 1];
@@ -223,6 +244,8 @@ static void refuse(kal_journal *journal, const kal_pg_reply *reply)
         advance(journal);
         return;
     }
+    if (reply->err == KAL_ERR_UNAVAILABLE)
+        log_retry(journal, reply);
     size_t middle = top->from + (top->to - top->from) / 2;
     kal_range first = {top->from, middle};
     top->from = middle;
@@ -230,10 +253,13 @@ static void refuse(kal_journal *journal, const kal_pg_reply *reply)
     send_range(journal);
 }
 
+/* No row is to blame. A statement that was cancelled (statement_timeout) may have waited for one
+ * that somebody has locked, unless it was the lease's own. */
 static bool is_transient(const kal_pg_reply *reply)
 {
-    return reply->err == KAL_ERR_UNAVAILABLE || strncmp(reply->sqlstate, "40", 2) == 0 ||
-           strcmp(reply->sqlstate, "57014") == 0;
+    if (strcmp(reply->sqlstate, "57014") == 0 && !reply->unknown)
+        return reply->failed == LEASE;
+    return reply->err == KAL_ERR_UNAVAILABLE || strncmp(reply->sqlstate, "40", 2) == 0;
 }
 
 static void on_flushed(void *data, const kal_pg_reply *reply)
@@ -243,6 +269,7 @@ static void on_flushed(void *data, const kal_pg_reply *reply)
         journal->seq++;
         advance(journal);
     } else if (is_transient(reply)) {
+        log_retry(journal, reply);
         journal->undecided = reply->unknown;
         wait_for_connection(journal);
     } else if (reply->err == KAL_ERR_FENCED) {
@@ -294,6 +321,7 @@ void kal_journal_flush(kal_journal *journal, kal_flush *flush,
     journal->done = done;
     journal->data = data;
     journal->undecided = false;
+    journal->retries = 0;
     if (!flush->len) {
         end(journal, KAL_OK);
         return;

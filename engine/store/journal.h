@@ -1,8 +1,8 @@
 /* The journal of a shard: all changes leave in one set-based flush, one implicit transaction.
- * A flush is made of units, one a customer: the grain at which a row that the server refuses is
- * isolated. Each flush moves the shard's lease from seq - 1 to seq first, so a process that has
- * lost the lease writes nothing, and a flush whose connection broke is decided by reading seq.
- * Invariant: one flush at a time; a unit's rows are committed all or none.
+ * A flush is made of units, one a customer: the grain at which a row that the server refuses, or
+ * that somebody keeps locked, is isolated. Each flush moves the shard's lease from seq - 1 to seq
+ * first, so a process that has lost the lease writes nothing, and a flush whose connection broke is
+ * decided by reading seq. Invariant: one flush at a time; a unit's rows are committed all or none.
  * Thread: the loop's. Blocks: never. */
 #ifndef KAL_STORE_JOURNAL_H
 #define KAL_STORE_JOURNAL_H
@@ -54,7 +54,8 @@ kal_unit *kal_flush_unit(kal_flush *flush);
 /* Appends a row of nulls of the table's types; the caller sets the values (borrowing texts until
  * the flush is freed). */
 kal_value *kal_unit_row(kal_unit *unit, kal_table table);
-/* How the unit ended: KAL_OK, or why the server refused it, with the server's words for the log. */
+/* How the unit ended: KAL_OK, or why the server refused it (UNAVAILABLE: it took longer than
+ * statement_timeout, and may be written later), with the server's words for the log. */
 kal_err kal_unit_err(const kal_unit *unit);
 const char *kal_unit_message(const kal_unit *unit);
 

@@ -20,6 +20,7 @@
 typedef struct kal_pg kal_pg;
 typedef struct kal_pg_call kal_pg_call;
 typedef struct kal_pg_rows kal_pg_rows; /* the rows of one statement */
+typedef struct kal_pg_copying kal_pg_copying;
 
 typedef struct kal_pg_reply {
     kal_err err;         /* KAL_OK; UNAVAILABLE: connection lost or never there; else by SQLSTATE */
@@ -76,9 +77,13 @@ kal_str kal_pg_str(const kal_pg_rows *rows, size_t row, size_t column);
 
 /* Streams COPY (query) TO STDOUT BINARY of a statement without parameters but `shard`, outside the
  * pipeline, on a connection of its own that closes at the end: on_row for each row (fields are
- * slices of the wire format, p NULL for null), then on_end once. For loading a shard's waits. */
-void kal_pg_copy(uv_loop_t *loop, const kal_pg_options *options, kal_sql sql, int shard,
-                 void (*on_row)(void *data, const kal_str *fields, size_t n),
-                 void (*on_end)(void *data, kal_err err, const char *message), void *data);
+ * slices of the wire format, p NULL for null), then on_end once, never inside this function. For
+ * loading a shard's waits. The answer is there until on_end. */
+kal_pg_copying *kal_pg_copy(uv_loop_t *loop, const kal_pg_options *options, kal_sql sql, int shard,
+                            void (*on_row)(void *data, const kal_str *fields, size_t n),
+                            void (*on_end)(void *data, kal_err err, const char *message),
+                            void *data);
+/* Ends a copy under way without a callback; NULL is fine. */
+void kal_pg_copy_stop(kal_pg_copying *copying);
 
 #endif

@@ -13,7 +13,7 @@
 
 typedef enum copy_phase { COPY_STARTING, COPY_ROWS, COPY_ENDING } copy_phase;
 
-typedef struct copy {
+struct kal_pg_copying {
     kal_pg_link link;
     uv_timer_t timer;
     int limit_ms; /* of silence */
@@ -28,7 +28,9 @@ typedef struct copy {
     void (*on_row)(void *data, const kal_str *fields, size_t n);
     void (*on_end)(void *data, kal_err err, const char *message);
     void *data;
-} copy;
+};
+
+typedef kal_pg_copying copy;
 
 static void on_closed(uv_handle_t *handle)
 {
@@ -254,9 +256,10 @@ static void on_refused(uv_timer_t *timer)
     end_lost(timer->data);
 }
 
-void kal_pg_copy(uv_loop_t *loop, const kal_pg_options *options, kal_sql sql, int shard,
-                 void (*on_row)(void *data, const kal_str *fields, size_t n),
-                 void (*on_end)(void *data, kal_err err, const char *message), void *data)
+kal_pg_copying *kal_pg_copy(uv_loop_t *loop, const kal_pg_options *options, kal_sql sql, int shard,
+                            void (*on_row)(void *data, const kal_str *fields, size_t n),
+                            void (*on_end)(void *data, kal_err err, const char *message),
+                            void *data)
 {
     copy *c = kal_calloc(1, sizeof *c);
     c->link = (kal_pg_link){.loop = loop, .on_connect = on_connect, .on_io = on_io, .data = c};
@@ -272,4 +275,13 @@ void kal_pg_copy(uv_loop_t *loop, const kal_pg_options *options, kal_sql sql, in
         uv_timer_start(&c->timer, on_tick, KAL_PG_TICK_MS, KAL_PG_TICK_MS);
     else
         uv_timer_start(&c->timer, on_refused, 0, 0);
+    return c;
+}
+
+void kal_pg_copy_stop(kal_pg_copying *copying)
+{
+    if (!copying)
+        return;
+    kal_pg_link_close(&copying->link);
+    uv_close((uv_handle_t *)&copying->timer, on_closed);
 }

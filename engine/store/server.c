@@ -254,17 +254,19 @@ static bool wait_for_end(kal_server *server, int most_ms)
     return true;
 }
 
-void kal_server_stop(kal_server *server)
+bool kal_server_stop(kal_server *server)
 {
     if (!kal_server_alive(server))
-        return;
+        return true;
     kill(server->pid, SIGINT);
     if (wait_for_end(server, FAST_MS))
-        return;
+        return true;
     kal_log(KAL_LOG_WARN, "postgres_stop_slow", NULL);
     kill(server->pid, SIGQUIT);
-    if (!wait_for_end(server, IMMEDIATE_MS))
-        kal_log(KAL_LOG_ERROR, "postgres_stop_failed", NULL);
+    if (wait_for_end(server, IMMEDIATE_MS))
+        return true;
+    kal_log(KAL_LOG_ERROR, "postgres_stop_failed", NULL);
+    return false;
 }
 
 void kal_server_last_words(const kal_server *server, kal_buf *out)

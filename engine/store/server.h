@@ -32,8 +32,8 @@ bool kal_server_spawn(kal_server *server, kal_buf *error);
 bool kal_server_alive(kal_server *server);
 /* It has told in its pid file that it starts, which recovery may make long. */
 bool kal_server_is_starting(const kal_server *server);
-/* Ends the process: a fast shutdown, after 20 s an immediate one. */
-void kal_server_stop(kal_server *server);
+/* Ends the process: a fast shutdown, after 20 s an immediate one. False when it goes on. */
+bool kal_server_stop(kal_server *server);
 /* Appends the last line of its log. */
 void kal_server_last_words(const kal_server *server, kal_buf *out);
 

@@ -1,7 +1,10 @@
--- Live instances of tenants' archived flows.
-SELECT i.id, i.tenant_id, i.customer_key
+-- Live instances of tenants' archived flows: of each flow a few.
+SELECT i.id, i.tenant_id, i.customer_key, i.flow_id
 FROM flow f
-JOIN instance i ON i.flow_id = f.id AND i.status IN ('running', 'waiting', 'paused')
-WHERE f.status = 'archived' AND f.tenant_id = ANY ($2::uuid[]) AND i.shard = $1::int2
-ORDER BY i.id
-LIMIT 100000
+CROSS JOIN LATERAL (
+    SELECT * FROM instance x
+    WHERE x.flow_id = f.id AND x.status IN ('running', 'waiting', 'paused')
+        AND x.shard = $1::int2
+    LIMIT $3::int4
+) AS i
+WHERE f.tenant_id = ANY ($2::uuid[]) AND f.status = 'archived'

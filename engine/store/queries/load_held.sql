@@ -1,7 +1,11 @@
--- Held events of tenants' flows that are not paused any more, in order.
-SELECT h.id, h.tenant_id, h.instance_id, h.customer_key, h.event
-FROM held_event h
-JOIN flow f ON f.id = h.flow_id AND f.status <> 'paused'
-WHERE h.shard = $1::int2 AND h.tenant_id = ANY ($2::uuid[])
+-- Held events of tenants' flows that are not paused any more, in order: of each flow the first few.
+SELECT h.id, h.tenant_id, h.instance_id, h.customer_key, h.event, h.flow_id
+FROM flow f
+CROSS JOIN LATERAL (
+    SELECT * FROM held_event x
+    WHERE x.flow_id = f.id AND x.shard = $1::int2
+    ORDER BY x.id
+    LIMIT $3::int4
+) AS h
+WHERE f.tenant_id = ANY ($2::uuid[]) AND f.status <> 'paused'
 ORDER BY h.id
-LIMIT 100000

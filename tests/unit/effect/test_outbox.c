@@ -12,6 +12,7 @@ typedef struct rig {
     kal_ledger *ledger;
     kal_outbox *outbox;
     kal_flush *flush;
+    kal_tally *sent;
     bool paused, fenced;
 } rig;
 
@@ -28,8 +29,12 @@ static bool may_act(void *data)
 
 static void outbox_open(rig *r, kal_lua *lua)
 {
-    kal_outbox_options options = {
-        .lua = lua, .ledger = r->ledger, .may_send = may_send, .may_act = may_act, .data = r};
+    kal_outbox_options options = {.lua = lua,
+                                  .ledger = r->ledger,
+                                  .may_send = may_send,
+                                  .may_act = may_act,
+                                  .data = r,
+                                  .sent = r->sent};
     r->outbox = kal_outbox_new(&options);
 }
 
@@ -40,6 +45,7 @@ static rig *rig_new(void **state)
     r->dir = kal_temp_dir_new();
     r->ledger = kal_ledger_open(r->dir, &error);
     assert_non_null(r->ledger);
+    r->sent = kal_tally_new();
     outbox_open(r, *state);
     return r;
 }
@@ -49,6 +55,7 @@ static void rig_free(rig *r)
     kal_outbox_free(r->outbox);
     kal_ledger_close(r->ledger);
     kal_flush_free(r->flush);
+    kal_tally_free(r->sent);
     kal_temp_dir_free(r->dir);
     kal_free(r);
 }
@@ -183,6 +190,31 @@ static void a_provider_that_is_not_there_fails_its_messages_only(void **state)
     rig_free(r);
 }
 
+/* What is not sent is not counted, and makes no name. */
+static void what_leaves_is_counted_by_channel_and_provider(void **state)
+{
+    kal_str channel, provider;
+    uint64_t count;
+    rig *r = rig_new(state);
+    add(r, 1, 1, "log");
+    add(r, 2, 1, "pigeon");
+    add(r, 3, 1, "log");
+    r->fenced = true;
+    fill(r);
+    committed(r);
+    assert_false(kal_tally_at(r->sent, 0, &channel, &provider, &count));
+    r->fenced = false;
+    for (int i = 0; i < 4; i++) {
+        fill(r);
+        committed(r);
+    }
+    assert_true(kal_tally_at(r->sent, 0, &channel, &provider, &count));
+    assert_true(kal_str_is(channel, "email") && kal_str_is(provider, "log"));
+    assert_int_equal(count, 2);
+    assert_false(kal_tally_at(r->sent, 1, &channel, &provider, &count));
+    rig_free(r);
+}
+
 static void a_storm_is_cut_into_flushes(void **state)
 {
     rig *r = rig_new(state);
@@ -273,6 +305,7 @@ int main(void)
         cmocka_unit_test(without_the_lease_nothing_leaves),
         cmocka_unit_test(a_paused_flow_keeps_its_messages_and_holds_up_nobody),
         cmocka_unit_test(a_provider_that_is_not_there_fails_its_messages_only),
+        cmocka_unit_test(what_leaves_is_counted_by_channel_and_provider),
         cmocka_unit_test(a_storm_is_cut_into_flushes),
         cmocka_unit_test(our_open_attempts_are_looked_up_in_the_ledger),
         cmocka_unit_test(anothers_open_attempts_are_never_sent_again),

@@ -104,6 +104,48 @@ static void test_what_was_stored_is_there_after_a_stop(void **state)
     kal_cluster_stop(cluster);
 }
 
+/* Waits until the server's log holds the text; false after a minute. */
+static bool await_log(const char *dir, const char *text)
+{
+    char path[128], line[1024];
+    snprintf(path, sizeof path, "%s/log/postgres.log", dir);
+    bool found = false;
+    for (int turn = 0; !found && turn < 6000; turn++, usleep(10000)) {
+        FILE *file = fopen(path, "r");
+        while (file && !found && fgets(line, sizeof line, file))
+            found = strstr(line, text) != NULL;
+        if (file)
+            fclose(file);
+    }
+    return found;
+}
+
+/* A dead server keeps its process id until its parent has noticed, and so its lock. */
+static void test_a_server_that_nobody_has_reaped_is_waited_for(void **state)
+{
+    const char *dir = *state;
+    int status = -1, started[2];
+    char byte;
+    assert_int_equal(pipe(started), 0);
+    pid_t engine = fork();
+    if (engine == 0) {
+        kal_buf error = {0};
+        if (!kal_cluster_start(dir, &error) || write(started[1], "", 1) != 1)
+            _exit(1);
+        bool told = await_log(dir, "lock file \"postmaster.pid\" already exists");
+        _exit(told && waitpid(server_pid(dir), NULL, 0) > 0 ? 0 : 1);
+    }
+    assert_int_equal(read(started[0], &byte, 1), 1);
+    assert_int_equal(kill(server_pid(dir), SIGKILL), 0);
+
+    kal_cluster *cluster = start(dir);
+    assert_int_equal(waitpid(engine, &status, 0), engine);
+    assert_int_equal(status, 0);
+    kal_cluster_stop(cluster);
+    close(started[0]);
+    close(started[1]);
+}
+
 /* Kills the server and turns the loop until another one answers. */
 static void kill_and_wait(uv_loop_t *loop, const char *dir, const kal_cluster *cluster)
 {
@@ -196,6 +238,7 @@ int main(void)
         IN_DIR(test_a_server_outlives_its_engine_and_is_adopted),
         IN_DIR(test_only_its_own_user_reaches_the_server),
         IN_DIR(test_what_was_stored_is_there_after_a_stop),
+        IN_DIR(test_a_server_that_nobody_has_reaped_is_waited_for),
         IN_DIR(test_a_server_that_dies_comes_back),
         IN_DIR(test_an_adopted_server_that_dies_comes_back),
         IN_DIR(test_an_initdb_that_was_killed_does_not_matter),

@@ -417,6 +417,26 @@ static void test_copy_without_a_server_ends(void **state)
     assert_int_equal(c.err, KAL_ERR_UNAVAILABLE);
 }
 
+/* A process that ends while the server hangs does not wait for it. */
+static void test_a_copy_that_is_stopped_tells_nothing(void **state)
+{
+    kal_cluster_fixture *f = *state;
+    copied c = {0};
+    kal_pg_options options = {.conninfo = kal_cluster_conninfo(f->cluster)};
+    kal_ask(f->sql, "BEGIN");
+    kal_ask(f->sql, "LOCK TABLE wait");
+    kal_pg_copying *copying =
+        kal_pg_copy(&f->loop, &options, KAL_SQL_RECOVER_WAITS, 0, on_row, on_end, &c);
+    while (strcmp(kal_ask(f->sql, "SELECT count(*) FROM pg_locks WHERE NOT granted"), "1") != 0)
+        kal_loop_turn(&f->loop);
+    kal_pg_copy_stop(copying);
+    kal_pg_copy_stop(NULL);
+    kal_ask(f->sql, "COMMIT");
+    uv_run(&f->loop, UV_RUN_DEFAULT); /* nothing of it is left */
+    assert_false(c.ended);
+    assert_int_equal(c.rows, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -435,6 +455,7 @@ int main(void)
         cmocka_unit_test(test_copy_streams_all_rows_of_a_shard),
         cmocka_unit_test(test_copy_tells_what_the_server_refuses),
         cmocka_unit_test(test_copy_without_a_server_ends),
+        cmocka_unit_test(test_a_copy_that_is_stopped_tells_nothing),
     };
     return cmocka_run_group_tests(tests, kal_cluster_fixture_open, kal_cluster_fixture_close);
 }

@@ -1,0 +1,76 @@
+"""SIGTERM while PostgreSQL hangs: the end comes, and nothing that was acknowledged is lost."""
+import json
+import os
+import signal
+from http.client import HTTPConnection
+
+import pytest
+from support import postgres
+from support.client import Tenant
+from support.server import Server
+
+DEADLINE = 20  # seconds, below the SIGALRM that is the last resort
+
+
+@pytest.fixture
+def hanging():
+    made = Server()
+    try:
+        yield made.start()
+    finally:
+        resume(made)
+        made.remove()
+
+
+def family(server):
+    """The postmaster's process id, then its children's."""
+    postmaster = postgres.postmaster(server.data / "postgres")
+    if not postmaster:
+        return []
+    children = []
+    for entry in os.listdir("/proc"):
+        try:
+            with open(f"/proc/{int(entry)}/stat") as stat:
+                parent = int(stat.read().rpartition(")")[2].split()[1])
+        except (ValueError, OSError):
+            continue
+        if parent == postmaster["pid"]:
+            children.append(int(entry))
+    return [postmaster["pid"], *children]
+
+
+def resume(server):
+    for pid in family(server):
+        os.kill(pid, signal.SIGCONT)
+
+
+def post_event(connection, tenant, event_id):
+    body = json.dumps({"customer_id": "c", "event_type": "e", "id": event_id})
+    connection.request("POST", "/api/v1/events", body,
+                       {"Authorization": f"Bearer {tenant.key}",
+                        "Content-Type": "application/json"})
+
+
+def test_a_stop_ends_while_the_database_hangs(hanging):
+    tenant = Tenant(hanging.base)
+    connection = HTTPConnection(hanging.base.removeprefix("http://"), timeout=60)
+    post_event(connection, tenant, "kept")
+    kept = connection.getresponse()
+    assert kept.status == 202 and kept.read()
+
+    for pid in family(hanging):
+        os.kill(pid, signal.SIGSTOP)
+    post_event(connection, tenant, "unknown")
+    assert hanging.stop(DEADLINE + 5) == 1, hanging.log_tail()
+    assert connection.getresponse().status == 503
+    assert hanging.log().count('"drain_timed_out"') == 1, hanging.log_tail()
+    assert family(hanging), "PostgreSQL is left to be adopted"
+    assert not hanging.sanitizer_reports(), hanging.log_tail(200)
+
+    resume(hanging)
+    hanging.start()
+    assert '"postgres_adopted"' in hanging.log()
+    assert tenant.event("c", "e", id="unknown")
+    with hanging.database().cursor() as cursor:
+        cursor.execute("SELECT event_id FROM event ORDER BY event_id")
+        assert cursor.fetchall() == [("kept",), ("unknown",)]
