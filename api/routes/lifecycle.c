@@ -20,14 +20,14 @@ static void on_known(void *data)
     kal_free(c);
 }
 
-void kal_lifecycle_changed(kal_request *request, kal_uuid flow, kal_str json)
+void kal_lifecycle_changed(kal_request *request, kal_str json)
 {
     change *c = kal_calloc(1, sizeof(*c));
 
     c->request = request;
     kal_request_ref(request);
     kal_buf_add(&c->json, json.p, json.n);
-    kal_engine_flow_changed(request->engine, request->caller.tenant, flow, on_known, c);
+    kal_engine_flow_changed(request->thread->engine, request->caller.tenant, on_known, c);
 }
 
 /* rows[1]: the flow when the statement moved it; rows[2]: the flow as it is now; request->state:
@@ -35,10 +35,9 @@ void kal_lifecycle_changed(kal_request *request, kal_uuid flow, kal_str json)
 static void on_moved(kal_request *request, const kal_pg_reply *reply)
 {
     const char *wanted = request->state;
-    kal_uuid flow;
     char error[160];
 
-    if (kal_reply_failed(request, reply) || !kal_request_uuid(request, 0, &flow))
+    if (kal_reply_failed(request, reply))
         return;
     if (kal_pg_count(reply->rows[2]) == 0) {
         kal_reply_error(request, KAL_ERR_NOT_FOUND, NULL);
@@ -46,7 +45,7 @@ static void on_moved(kal_request *request, const kal_pg_reply *reply)
     }
     kal_str json = kal_pg_str(reply->rows[2], 0, 0);
     if (kal_pg_count(reply->rows[1]) == 1) {
-        kal_lifecycle_changed(request, flow, json);
+        kal_lifecycle_changed(request, json);
         return;
     }
     json_t *now = kal_json_parse(json, error);
@@ -70,7 +69,7 @@ static void move(kal_request *request, kal_sql sql, const char *wanted)
     kal_pg_call_add(call, sql, args);
     kal_pg_call_add_one(call, KAL_SQL_API_FLOW_GET, kal_v_uuid(flow));
     request->state = kal_strdup(wanted);
-    kal_request_send(request, kal_engine_reads(request->engine), call, on_moved);
+    kal_request_send(request, kal_engine_reads(request->thread->engine), call, on_moved);
 }
 
 void kal_route_flows_pause(kal_request *request)

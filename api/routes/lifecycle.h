@@ -6,6 +6,6 @@
 #include "api/request.h"
 
 /* Tells the engine that the flow changed, then answers 200 {"data": json} (copied). */
-void kal_lifecycle_changed(kal_request *request, kal_uuid flow, kal_str json);
+void kal_lifecycle_changed(kal_request *request, kal_str json);
 
 #endif

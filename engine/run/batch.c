@@ -194,3 +194,26 @@ kal_wait *kal_instance_wait(const kal_instance *instance, uint32_t seq)
         wait = wait->next;
     return wait;
 }
+
+kal_wait *kal_instance_yielded(const kal_instance *instance)
+{
+    kal_wait *wait = instance->waits;
+    while (wait && (!wait->yielded || wait->dropped || wait->node == KAL_GRAPH_NONE))
+        wait = wait->next;
+    return wait;
+}
+
+/* The types of a batch are few: a list is faster than a table. */
+void kal_batch_ran(kal_batch *batch, kal_str type)
+{
+    kal_ran *ran = batch->counts.ran;
+    while (ran && !kal_str_eq(ran->type, type))
+        ran = ran->next;
+    if (!ran) {
+        ran = kal_arena_alloc(batch->arena, sizeof *ran);
+        *ran = (kal_ran){.next = batch->counts.ran, .type = type};
+        batch->counts.ran = ran;
+    }
+    ran->count++;
+    batch->counts.nodes++;
+}

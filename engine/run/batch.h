@@ -134,6 +134,13 @@ typedef struct kal_sent {
     kal_str provider;
 } kal_sent;
 
+/* Node executions of one type. */
+typedef struct kal_ran {
+    struct kal_ran *next;
+    kal_str type; /* borrowed from a version's graph */
+    uint64_t count;
+} kal_ran;
+
 /* A timer that came up too early: its flow is paused, or was. */
 typedef struct kal_putoff {
     struct kal_putoff *next;
@@ -157,6 +164,7 @@ struct kal_batch {
     json_t *garbage;           /* array: values that live as long as the batch */
     struct {
         uint64_t events, starts, completions, failures, exits, nodes;
+        kal_ran *ran; /* the nodes by type */
     } counts;
 };
 
@@ -187,9 +195,14 @@ bool kal_status_is_live(kal_status status);
 const char *kal_status_text(kal_status status);
 bool kal_status_parse(kal_str text, kal_status *out);
 
+/* Counts an execution of a node of this type. */
+void kal_batch_ran(kal_batch *batch, kal_str type);
+
 /* A new wait of an instance. */
 kal_wait *kal_instance_add_wait(kal_batch *batch, kal_instance *instance, uint32_t node);
 /* The instance's live wait of this number, or NULL. */
 kal_wait *kal_instance_wait(const kal_instance *instance, uint32_t seq);
+/* The first of the waits where its walk has yielded, or NULL. */
+kal_wait *kal_instance_yielded(const kal_instance *instance);
 
 #endif

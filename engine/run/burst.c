@@ -38,6 +38,13 @@ static kal_token *push_token(kal_walk *walk, uint32_t node)
     return token;
 }
 
+static kal_token *push_wait(kal_walk *walk, const kal_wait *wait)
+{
+    kal_token *token = push_token(walk, wait->node);
+    token->wait = wait;
+    return token;
+}
+
 static void end_walk(kal_walk *walk, kal_status status, kal_str reason)
 {
     kal_burst_end(walk->batch, walk->instance, status, reason);
@@ -138,11 +145,8 @@ static void see(kal_batch *batch, kal_instance *instance, kal_uuid id)
 
 static bool node_hears(const kal_graph_node *node, const json_t *event)
 {
-    kal_str type = kal_json_get_str(event, "event_type");
-    for (uint32_t e = 0; e < node->n_events; e++)
-        if (kal_str_eq(node->events[e], type))
-            return kal_json_matches(node->filter, json_object_get(event, "data"));
-    return false;
+    return kal_graph_node_hears(node, kal_json_get_str(event, "event_type")) &&
+           kal_json_matches(node->filter, json_object_get(event, "data"));
 }
 
 /* A wait that looks back takes the oldest matching event that came shortly before it. */
@@ -153,8 +157,7 @@ static void look_back(kal_walk *walk, const kal_graph_node *node, const kal_wait
             has_seen(walk->instance, r->id) || !node_hears(node, r->event))
             continue;
         see(walk->batch, walk->instance, r->id);
-        kal_token *token = push_token(walk, wait->node);
-        token->wait = wait;
+        kal_token *token = push_wait(walk, wait);
         token->trigger = "event";
         token->event = r->event;
         return;
@@ -238,7 +241,7 @@ static bool run_node(kal_walk *walk, const kal_token *token, kal_outcome *outcom
     char error[160];
     walk->instance->dirty = true;
     walk->nodes++;
-    walk->batch->counts.nodes++;
+    kal_batch_ran(walk->batch, node->type);
     kal_lua_run(walk->batch->lua, &call, walk->batch->arena, outcome);
     if (!fits(walk, &call, outcome->result)) {
         fail(walk, token, kal_str_of(kal_err_code(KAL_ERR_CONTEXT_TOO_LARGE)));
@@ -376,6 +379,8 @@ static void step(kal_walk *walk)
     if (token->wait) {
         if (token->wait->dropped)
             return; /* overtaken: resumed once already */
+        if (token->wait->yielded && walk->nodes >= KAL_BURST_NODES)
+            return; /* stays where it is */
         drop_wait(walk, token->wait);
     }
     const kal_graph_node *node = kal_graph_at(walk->graph, token->node);
@@ -438,9 +443,13 @@ void kal_burst_timeout(kal_batch *batch, kal_instance *instance, kal_wait *wait)
 {
     kal_walk walk;
     walk_init(&walk, batch, instance);
-    kal_token *token = push_token(&walk, wait->node);
-    token->wait = wait;
-    token->trigger = wait->yielded ? NULL : "timeout";
+    if (!wait->yielded) {
+        push_wait(&walk, wait)->trigger = "timeout";
+    } else {
+        for (const kal_wait *w = instance->waits; w; w = w->next)
+            if (w->yielded && !w->dropped && w->node != KAL_GRAPH_NONE)
+                push_wait(&walk, w);
+    }
     walk_on(&walk);
 }
 
@@ -455,8 +464,7 @@ int kal_burst_event(kal_batch *batch, kal_instance *instance, json_t *event, kal
         if (wait->dropped || wait->yielded || wait->node == KAL_GRAPH_NONE ||
             !node_hears(kal_graph_at(walk.graph, wait->node), event))
             continue;
-        kal_token *token = push_token(&walk, wait->node);
-        token->wait = wait;
+        kal_token *token = push_wait(&walk, wait);
         token->trigger = "event";
         token->event = event;
         resumed++;

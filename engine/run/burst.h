@@ -16,7 +16,7 @@
  * batch), or NULL; event_id its stored id. */
 void kal_burst_start(kal_batch *batch, kal_instance *instance, const uint32_t *entries, size_t n,
                      json_t *event, kal_uuid event_id);
-/* A wait's timer has come up. */
+/* A wait's timer has come up. One that has yielded walks on together with all that have. */
 void kal_burst_timeout(kal_batch *batch, kal_instance *instance, kal_wait *wait);
 /* Offers an event to the instance: exit criteria first, then the waits there are. Answers how many
  * waits it resumed. */

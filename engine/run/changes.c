@@ -97,10 +97,9 @@ static void all_changed(kal_round *round)
     kal_free(round);
 }
 
-void kal_engine_flow_changed(kal_engine *engine, kal_uuid tenant, kal_uuid flow,
-                             void (*done)(void *data), void *data)
+void kal_engine_flow_changed(kal_engine *engine, kal_uuid tenant, void (*done)(void *data),
+                             void *data)
 {
-    (void)flow; /* shards reload all of the tenant's: flows are few, changes rare */
     kal_round *round = new_round(engine, data);
     round->tenant = tenant;
     round->ask = ask_change;

@@ -131,6 +131,18 @@ static bool apply_one(kal_batch *batch, kal_instance *instance, const kal_graph_
     return kal_str_is(kind, "convert") && apply_convert(batch, instance, effect);
 }
 
+static bool fits(const kal_instance *instance, const json_t *effect)
+{
+    kal_str kind = kal_json_get_str(effect, "kind");
+    if (!kal_str_is(kind, "update_profile") && !kal_str_is(kind, "add_tag"))
+        return true;
+    json_t *fields = json_pack("{s:O*, s:O*}", "properties", json_object_get(effect, "fields"),
+                               "tags", json_object_get(effect, "tag"));
+    bool fits = kal_profile_fits(instance->customer, fields);
+    json_decref(fields);
+    return fits;
+}
+
 bool kal_effects_apply(kal_batch *batch, kal_instance *instance, const kal_graph_node *node,
                        const json_t *effects, char error[160])
 {
@@ -138,6 +150,10 @@ bool kal_effects_apply(kal_batch *batch, kal_instance *instance, const kal_graph
     json_t *effect;
     json_array_foreach((json_t *)(uintptr_t)effects, i, effect)
     {
+        if (!fits(instance, effect)) {
+            snprintf(error, 160, "the customer's profile is over 64 KB");
+            return false;
+        }
         if (!apply_one(batch, instance, node, effect)) {
             kal_str kind = kal_json_get_str(effect, "kind");
             snprintf(error, 160, "the effect %.*s is not understood",

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define STOP_NS 30000000000ULL
+#define STOP_NS 8000000000ULL
 
 /* ---- messages ---- */
 
@@ -157,7 +157,7 @@ static void create_shard(kal_message *message)
         .on_lost = on_shard_lost,
         .may_act = may_act,
         .data = engine,
-        .last_call_ns = &engine->last_call_ns,
+        .gate = &engine->gate,
     };
     kal_shard *shard = kal_shard_new(&options, &error);
     if (!shard) {
@@ -301,7 +301,7 @@ kal_engine *kal_engine_start(const kal_engine_options *options, kal_buf *error)
     }
     if (!error->len)
         return engine;
-    kal_engine_stop(engine);
+    (void)kal_engine_stop(engine);
     return NULL;
 }
 
@@ -356,7 +356,7 @@ static bool wait_drained(kal_engine *engine, int n, uint64_t deadline_ns)
     return true;
 }
 
-void kal_engine_stop(kal_engine *engine)
+bool kal_engine_stop(kal_engine *engine)
 {
     uint64_t deadline_ns = kal_clock_mono_ns() + STOP_NS;
     uv_sem_init(&engine->drained, 0);
@@ -369,7 +369,7 @@ void kal_engine_stop(kal_engine *engine)
         post_shard(engine, s, drain, 0, 0, false);
     done = wait_drained(engine, shards, deadline_ns) && done;
     if (!done)
-        kal_log(KAL_LOG_WARN, "drain_timed_out", NULL);
+        kal_log(KAL_LOG_ERROR, "drain_timed_out", "message", "the database does not answer", NULL);
     for (int t = 0; t < engine->n_threads; t++)
         post(engine, t, quit);
     for (int t = 0; t < engine->n_threads; t++)
@@ -383,6 +383,7 @@ void kal_engine_stop(kal_engine *engine)
     uv_mutex_destroy(&engine->listeners_lock);
     kal_free(engine->listeners);
     kal_free(engine);
+    return done;
 }
 
 /* ---- what the API reads ---- */
@@ -437,4 +438,14 @@ void kal_engine_get_status(kal_engine *engine, kal_engine_status *out)
             kal_shard_add_status(shard, out);
     }
     out->database = out->database && out->shards > 0;
+}
+
+void kal_engine_add_tallies(kal_engine *engine, kal_tally *ran, kal_tally *sent)
+{
+    int shards = atomic_load(&engine->n_shards);
+    for (int s = 0; s < shards; s++) {
+        const kal_shard *shard = shard_of(engine, s);
+        if (shard)
+            kal_shard_add_tallies(shard, ran, sent);
+    }
 }

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/err.h"
+#include "base/tally.h"
 #include "lua/host/host.h"
 #include "run/work.h"
 #include "store/pool.h"
@@ -37,18 +38,20 @@ typedef struct kal_engine_options {
 /* Starts the threads; shards are taken over as their leases come free. NULL with one clear line in
  * error. */
 kal_engine *kal_engine_start(const kal_engine_options *options, kal_buf *error);
-/* Finishes running bursts, flushes, releases the leases, ends the threads (30 s at most), frees. */
-void kal_engine_stop(kal_engine *engine);
+/* Finishes running bursts, flushes, releases the leases, ends the threads, frees. False when the
+ * database did not answer for 8 s: callers got UNAVAILABLE for what was under way then. */
+bool kal_engine_stop(kal_engine *engine);
 
 /* Sends a list of works (linked by next) to the shards of their customers; `done` of each runs on
  * this thread later, never inside this call. A full queue, a lost database or a shard that is
  * another process's answers UNAVAILABLE. */
 void kal_engine_submit(kal_engine *engine, kal_work *list);
 
-/* Tells every shard that flows of a tenant have changed (status, active version, pause); done runs
- * on this thread when all have taken it in. */
-void kal_engine_flow_changed(kal_engine *engine, kal_uuid tenant, kal_uuid flow,
-                             void (*done)(void *data), void *data);
+/* Tells every shard that flows of a tenant have changed (status, active version, pause): it reloads
+ * all of them, for flows are few and changes rare. done runs on this thread when all have taken it
+ * in. */
+void kal_engine_flow_changed(kal_engine *engine, kal_uuid tenant, void (*done)(void *data),
+                             void *data);
 /* Moves a virtual clock to target_ms, firing each timer at its instant; done runs on this thread
  * when all is quiet again, with the clock's time. NOT_FOUND when the clock is real. */
 void kal_engine_advance(kal_engine *engine, int64_t target_ms,
@@ -71,17 +74,20 @@ typedef void (*kal_engine_listener)(void *data, const kal_uuid *tenants, size_t 
 void kal_engine_on_tenants_changed(kal_engine *engine, kal_engine_listener listener, void *data);
 
 typedef struct kal_engine_status {
-    int shards, owned; /* in the deployment; held by this process and ready */
-    bool database;     /* reachable from this thread */
-    uint64_t waiting;  /* waits in the index */
-    uint64_t timers;   /* timers in memory */
-    uint64_t queued;   /* works not begun */
-    uint64_t events, starts, completions, failures, exits, nodes; /* since the process began */
-    uint64_t flushes, flushed_rows, flush_failures, deliveries_sent, recoveries;
+    int shards, owned;  /* in the deployment; held by this process and ready */
+    bool database;      /* reachable from this thread */
+    uint64_t instances; /* live ones: they run, wait or are paused */
+    uint64_t waiting;   /* waits in the index */
+    uint64_t timers;    /* timers in memory */
+    uint64_t queued;    /* works not begun */
+    uint64_t events, starts, completions, failures, exits; /* since the process began */
+    uint64_t flushes, flushed_rows, flush_failures, recoveries;
     uint64_t flush_ns, lua_bytes; /* time in flushes; Lua memory */
 } kal_engine_status;
 
 /* Sums over all shards (relaxed atomics: a snapshot, not a transaction). */
 void kal_engine_get_status(kal_engine *engine, kal_engine_status *out);
+/* Adds, of all shards, node executions by type and deliveries sent by channel and provider. */
+void kal_engine_add_tallies(kal_engine *engine, kal_tally *ran, kal_tally *sent);
 
 #endif

@@ -170,6 +170,12 @@ const kal_place *kal_flows_at(const kal_flows *flows, uint32_t place)
     return &flows->places[place];
 }
 
+bool kal_flow_holds(const kal_flow *flow)
+{
+    return flow->status == KAL_FLOW_PAUSED ||
+           (flow->status == KAL_FLOW_ACTIVE && flow->backlog >= KAL_BACKLOG_ROWS);
+}
+
 const json_t *kal_version_exit_criteria(const kal_version *version, int i)
 {
     return i == 0 ? kal_graph_exit_criteria(version->graph) : version->flow->exit_criteria;
@@ -184,6 +190,14 @@ bool kal_version_watches(const kal_version *version, kal_str event_type)
             return true;
     }
     return false;
+}
+
+bool kal_version_names(const kal_version *version, kal_str event_type)
+{
+    for (uint32_t n = 0; n < kal_graph_count(version->graph); n++)
+        if (kal_graph_node_hears(kal_graph_at(version->graph, n), event_type))
+            return true;
+    return kal_version_watches(version, event_type);
 }
 
 static void compile(kal_flows *flows, kal_version *version, kal_str text)

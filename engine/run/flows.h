@@ -24,6 +24,8 @@ typedef enum kal_flow_status {
     KAL_FLOW_ARCHIVED
 } kal_flow_status;
 
+#define KAL_BACKLOG_ROWS 2000 /* of a flow's backlog that are queued at a time */
+
 typedef struct kal_flow kal_flow;
 typedef struct kal_tenant kal_tenant;
 
@@ -47,6 +49,7 @@ struct kal_flow {
     kal_version *versions;
     kal_timer *parked; /* timers that came up while it was paused */
     size_t n_parked;
+    size_t backlog; /* held events, or archived instances, that its last load has found */
 };
 
 /* An event_entry of an active version. */
@@ -61,6 +64,8 @@ struct kal_tenant {
     bool loaded;
     kal_flow *flows;
     kal_strmap entries; /* event type -> list of kal_entry */
+    bool unfinished;    /* a flow has more of a backlog than is queued */
+    kal_tenant *next_unfinished;
 };
 
 typedef struct kal_place {
@@ -82,11 +87,16 @@ kal_version *kal_flows_version(kal_flows *flows, kal_uuid tenant, kal_uuid flow,
 kal_flow *kal_flows_find(const kal_flows *flows, kal_uuid flow);
 /* The active version of an active flow, NULL when it has none. */
 kal_version *kal_flow_active(const kal_flow *flow);
+/* Its events and timers are kept for later: it is paused, or what was held then is still coming. */
+bool kal_flow_holds(const kal_flow *flow);
 /* The exit criteria that hold for a loaded version: the graph's (i = 0) and the flow's (i = 1),
  * each NULL when there is none. */
 const json_t *kal_version_exit_criteria(const kal_version *version, int i);
 /* An event of this type could end an instance of the (loaded) version by its exit criteria. */
 bool kal_version_watches(const kal_version *version, kal_str event_type);
+/* Likewise, or a node waits for it: while the flow is held, an instance keeps such events, since
+ * those before them may take it there. */
+bool kal_version_names(const kal_version *version, kal_str event_type);
 /* The number of a place, made when new. */
 uint32_t kal_flows_place(kal_flows *flows, kal_version *version, kal_str node_id);
 /* The place of a number. Borrowed until the next new place. */

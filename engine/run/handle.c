@@ -120,26 +120,12 @@ static json_t *event_json(kal_batch *batch, const kal_work *work)
     return kal_batch_keep(batch, event);
 }
 
-static bool hears(const kal_instance *instance, kal_str type)
-{
-    if (kal_version_watches(instance->version, type))
-        return true;
-    for (const kal_wait *wait = instance->waits; wait; wait = wait->next) {
-        if (wait->dropped || wait->yielded || wait->node == KAL_GRAPH_NONE)
-            continue;
-        const kal_graph_node *node = kal_graph_at(instance->version->graph, wait->node);
-        for (uint32_t e = 0; e < node->n_events; e++)
-            if (kal_str_eq(node->events[e], type))
-                return true;
-    }
-    return false;
-}
-
 static void hold(kal_batch *batch, const kal_instance *instance, json_t *event, kal_uuid event_id)
 {
     char id[KAL_UUID_TEXT + 1];
     kal_uuid_format(event_id, id);
-    json_t *held = json_pack("{s:s, s:O}", "stored_id", id, "event", event);
+    json_t *held = json_copy(event); /* no deeper than it came: it must be read again */
+    json_object_set_new(held, "stored_id", json_string(id));
     kal_value *row = kal_unit_row(instance->customer->unit, KAL_TABLE_HELD_ADD);
     row[0] = kal_v_uuid(kal_uuid_new(batch->now_ms));
     row[1] = kal_v_uuid(instance->customer->tenant);
@@ -166,11 +152,13 @@ static void route(kal_batch *batch, kal_customer *customer, kal_work *work, json
     for (kal_instance *i = customer->instances; i; i = i->next) {
         if (!kal_status_is_live(i->status) || !i->version->graph)
             continue;
-        if (i->version->flow->status == KAL_FLOW_ACTIVE) {
+        if (kal_flow_holds(i->version->flow)) {
+            if (kal_version_names(i->version, type)) {
+                hold(batch, i, event, event_id);
+                work->held++;
+            }
+        } else if (i->version->flow->status == KAL_FLOW_ACTIVE) {
             work->routed += kal_burst_event(batch, i, event, event_id);
-        } else if (i->version->flow->status == KAL_FLOW_PAUSED && hears(i, type)) {
-            hold(batch, i, event, event_id);
-            work->held++;
         }
     }
 }
@@ -286,11 +274,17 @@ static void handle_replay(kal_batch *batch, kal_customer *customer, kal_work *wo
     if (instance && instance->version->flow->status == KAL_FLOW_PAUSED)
         return; /* paused again: it stays */
     kal_uuid id = {{0}};
-    json_t *event = kal_batch_keep(batch, json_incref(json_object_get(work->body, "event")));
+    json_t *event = kal_batch_keep(batch, json_copy(work->body));
+    bool read = kal_uuid_parse(kal_json_get_str(event, "stored_id"), &id);
+    json_object_del(event, "stored_id");
     if (instance && kal_status_is_live(instance->status) && instance->version->graph &&
-        instance->version->flow->status == KAL_FLOW_ACTIVE &&
-        kal_uuid_parse(kal_json_get_str(work->body, "stored_id"), &id))
-        kal_burst_event(batch, instance, event, id);
+        instance->version->flow->status == KAL_FLOW_ACTIVE) {
+        if (read)
+            kal_burst_event(batch, instance, event, id);
+        else
+            kal_burst_end(batch, instance, KAL_STATUS_FAILED,
+                          kal_str_of("a held event cannot be read"));
+    }
     kal_unit_row(customer->unit, KAL_TABLE_HELD_DROP)[0] = kal_v_uuid(work->held_id);
 }
 
@@ -323,7 +317,7 @@ static void handle_timer(kal_batch *batch, kal_customer *customer, kal_work *wor
     if (!wait)
         return;
     int64_t due = kal_wait_due(flow, wait);
-    if (flow->status == KAL_FLOW_PAUSED)
+    if (kal_flow_holds(flow))
         put_off(batch, work, flow, wait->due_ms);
     else if (due > batch->now_ms)
         put_off(batch, work, NULL, due);
@@ -355,21 +349,27 @@ static void show(kal_customer *customer, kal_work *work)
     json_decref(json);
 }
 
-static void change_tags(kal_customer *customer, const json_t *tags, bool add)
+/* What the work sets or adds, by field. */
+static const json_t *fields_of(kal_batch *batch, const kal_work *work)
 {
-    for (size_t i = 0; i < json_array_size(tags); i++)
-        kal_profile_tag(customer, json_string_value(json_array_get(tags, i)), add);
+    if (work->op == KAL_CUSTOMER_TAG)
+        return kal_batch_keep(batch, json_pack("{s:O}", "tags", work->body));
+    if (work->op == KAL_CUSTOMER_PREFERENCES)
+        return kal_batch_keep(batch, json_pack("{s:O}", "preferences", work->body));
+    return work->body;
 }
 
 static void handle_customer(kal_batch *batch, kal_customer *customer, kal_work *work)
 {
     bool creates = work->op == KAL_CUSTOMER_CREATE || work->op == KAL_CUSTOMER_UPSERT;
-    if (work->op == KAL_CUSTOMER_CREATE && customer->exists) {
-        refuse(work, KAL_ERR_VALIDATION_FAILED);
+    if (customer->exists ? work->op == KAL_CUSTOMER_CREATE : !creates) {
+        refuse(work, customer->exists ? KAL_ERR_VALIDATION_FAILED : KAL_ERR_NOT_FOUND);
         return;
     }
-    if (!creates && !customer->exists) {
-        refuse(work, KAL_ERR_NOT_FOUND);
+    const json_t *fields = fields_of(batch, work);
+    if (work->op != KAL_CUSTOMER_UNTAG && !kal_profile_fits(customer, fields)) {
+        work->message = kal_strdup("the customer's profile is over 64 KB");
+        refuse(work, KAL_ERR_VALIDATION_FAILED);
         return;
     }
     kal_profile_ensure(batch, customer);
@@ -377,20 +377,13 @@ static void handle_customer(kal_batch *batch, kal_customer *customer, kal_work *
     case KAL_CUSTOMER_CREATE:
     case KAL_CUSTOMER_UPSERT:
     case KAL_CUSTOMER_UPDATE:
-        kal_profile_set(batch, customer, work->body);
+    case KAL_CUSTOMER_PREFERENCES:
+        kal_profile_set(batch, customer, fields);
         break;
     case KAL_CUSTOMER_TAG:
-        change_tags(customer, work->body, true);
-        break;
     case KAL_CUSTOMER_UNTAG:
-        change_tags(customer, work->body, false);
+        kal_profile_tags(customer, work->body, work->op == KAL_CUSTOMER_TAG);
         break;
-    case KAL_CUSTOMER_PREFERENCES: {
-        json_t *fields = json_pack("{s:O}", "preferences", work->body);
-        kal_profile_set(batch, customer, fields);
-        json_decref(fields);
-        break;
-    }
     }
     show(customer, work);
 }
@@ -425,12 +418,52 @@ static void handle(kal_batch *batch, kal_customer *customer, kal_work *work)
     }
 }
 
-/* Handles a customer's works while there is room; the others are put behind `*left`. */
-static kal_work **handle_customer_works(kal_batch *batch, kal_customer *customer, kal_work **left)
+/* An instance whose walk has yielded and goes on before the work, or NULL. */
+static kal_instance *yielded_before(const kal_customer *customer, const kal_work *work)
+{
+    for (kal_instance *i = customer->instances; i; i = i->next) {
+        const kal_flow *flow = i->version->flow;
+        bool hears = work->kind == KAL_WORK_EVENT
+                         ? !kal_flow_holds(flow)
+                         : work->kind == KAL_WORK_REPLAY && kal_uuid_eq(i->id, work->instance_id);
+        if (hears && flow->status == KAL_FLOW_ACTIVE && i->version->graph &&
+            kal_instance_yielded(i))
+            return i;
+    }
+    return NULL;
+}
+
+/* The walk goes on, as by its timer: a work that stands for it comes before *link. */
+static void go_on(kal_batch *batch, kal_instance *instance, kal_work **link)
+{
+    kal_wait *wait = kal_instance_yielded(instance);
+    kal_work *work = kal_work_new(KAL_WORK_TIMER);
+    work->tenant = instance->customer->tenant;
+    work->customer_key = instance->customer->key;
+    work->instance_id = instance->id;
+    work->seq = wait->seq;
+    work->next = *link;
+    *link = work;
+    kal_burst_timeout(batch, instance, wait);
+}
+
+/* Handles a customer's works while there is room; the others are put behind `*left`. An event does
+ * not overtake a walk that came before it and has yielded: that walks on first, by one burst a
+ * batch, and the event waits until it has come to rest. */
+static kal_work **handle_customer_works(kal_batch *batch, kal_customer *customer, size_t full,
+                                        kal_work **left)
 {
     kal_work **link = &customer->works;
-    while (*link && kal_arena_used(batch->arena) < MAX_FLUSH_BYTES) {
-        handle(batch, customer, *link);
+    bool walked = false;
+    while (*link && kal_arena_used(batch->arena) < full) {
+        kal_instance *instance = yielded_before(customer, *link);
+        if (instance && walked)
+            break;
+        walked = walked || instance;
+        if (instance)
+            go_on(batch, instance, link);
+        else
+            handle(batch, customer, *link);
         link = &(*link)->next;
     }
     *left = *link;
@@ -445,7 +478,8 @@ kal_work *kal_handle_all(kal_batch *batch)
 {
     kal_work *left = NULL;
     kal_work **last = &left;
+    size_t full = kal_arena_used(batch->arena) + MAX_FLUSH_BYTES; /* beside what was loaded */
     for (kal_customer *customer = batch->customers; customer; customer = customer->next)
-        last = handle_customer_works(batch, customer, last);
+        last = handle_customer_works(batch, customer, full, last);
     return left;
 }

@@ -81,8 +81,16 @@ static void want_needs(kal_customer *customer, const kal_graph_node *node, int64
     }
 }
 
+/* Only a walk that has yielded rests there: it goes on before an event, and may hear it then. */
+static bool has_yielded(const kal_place *place)
+{
+    const kal_graph *graph = place->version->graph;
+    return graph && place->node != KAL_GRAPH_NONE &&
+           kal_graph_at(graph, place->node)->category != KAL_NODE_WAIT;
+}
+
 /* What the walk from a place may need: that of its successors, or of the whole graph when several
- * works of the batch may carry the instance past its next wait. */
+ * works of the batch, or an event behind a walk, may carry the instance past its next wait. */
 static void want_walk(kal_load *load, kal_customer *customer, const kal_place *place)
 {
     const kal_graph *graph = place->version->graph;
@@ -91,7 +99,7 @@ static void want_walk(kal_load *load, kal_customer *customer, const kal_place *p
     for (int i = 0; i < 2; i++) /* conditions may read the customer, at every step */
         if (kal_json_get_str(kal_version_exit_criteria(place->version, i), "condition").p)
             customer->want_row = true;
-    if (customer->works && customer->works->next) {
+    if ((customer->works && customer->works->next) || has_yielded(place)) {
         for (uint32_t n = 0; n < kal_graph_count(graph); n++)
             want_needs(customer, kal_graph_at(graph, n), load->batch->now_ms);
         return;
@@ -130,15 +138,13 @@ static bool listens(const kal_place *place, kal_str event_type)
     const kal_version *version = place->version;
     if (!version->graph)
         return false;
-    if (kal_version_watches(version, event_type))
+    if (kal_flow_holds(version->flow))
+        return kal_version_names(version, event_type);
+    if (kal_version_watches(version, event_type) || has_yielded(place))
         return true;
     if (place->node == KAL_GRAPH_NONE)
         return false;
-    const kal_graph_node *node = kal_graph_at(version->graph, place->node);
-    for (uint32_t e = 0; e < node->n_events; e++)
-        if (kal_str_eq(node->events[e], event_type))
-            return true;
-    return false;
+    return kal_graph_node_hears(kal_graph_at(version->graph, place->node), event_type);
 }
 
 static void want_entry(kal_load *load, kal_customer *customer, kal_version *version)

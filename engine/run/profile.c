@@ -95,6 +95,27 @@ json_t *kal_profile_check(const json_t *fields)
     return problems;
 }
 
+static json_t *merged(const json_t *into, json_t *more)
+{
+    json_t *copy = into ? json_copy((json_t *)(uintptr_t)into) : json_object();
+    json_object_update(copy, more);
+    return copy;
+}
+
+bool kal_profile_fits(const kal_customer *customer, const json_t *fields)
+{
+    json_t *all = json_pack("[o, o, O*, O*]",
+                            merged(customer->properties, json_object_get(fields, "properties")),
+                            merged(customer->preferences, json_object_get(fields, "preferences")),
+                            customer->tags, json_object_get(fields, "tags"));
+    kal_buf text = {0};
+    kal_json_write(&text, all);
+    bool fits = text.len <= MAX_PROFILE_BYTES;
+    kal_buf_deinit(&text);
+    json_decref(all);
+    return fits;
+}
+
 static void set_column(kal_batch *batch, kal_customer *customer, kal_str *slot, const json_t *value)
 {
     kal_str text = {json_string_value(value), json_string_length(value)};
@@ -114,8 +135,7 @@ void kal_profile_set(kal_batch *batch, kal_customer *customer, const json_t *fie
     const json_t *tags = json_object_get(fields, "tags");
     if (tags) {
         json_array_clear(customer->tags);
-        for (size_t i = 0; i < json_array_size(tags); i++)
-            kal_profile_tag(customer, json_string_value(json_array_get(tags, i)), true);
+        kal_profile_tags(customer, tags, true);
     }
     touched(customer);
 }
@@ -148,6 +168,12 @@ void kal_profile_tag(kal_customer *customer, const char *tag, bool add)
     else
         json_array_remove(customer->tags, at);
     touched(customer);
+}
+
+void kal_profile_tags(kal_customer *customer, const json_t *tags, bool add)
+{
+    for (size_t i = 0; i < json_array_size(tags); i++)
+        kal_profile_tag(customer, json_string_value(json_array_get(tags, i)), add);
 }
 
 static json_t *text_json(kal_str text)

@@ -11,13 +11,18 @@ void kal_profile_ensure(kal_batch *batch, kal_customer *customer);
 /* Checks fields {email, phone, name, timezone, properties, tags, preferences} for their types;
  * problems come as {"field": ["message"]}, NULL when there are none. The caller decrefs. */
 json_t *kal_profile_check(const json_t *fields);
+/* Whether the profile stays within 64 KB with these properties, preferences and tags (a list, or
+ * one) merged in. A flow's fields count as properties. */
+bool kal_profile_fits(const kal_customer *customer, const json_t *fields);
 /* Sets the fields that are there: the columns, properties (merged shallowly), tags, preferences
- * (merged shallowly). They are right. */
+ * (merged shallowly). They are right, and fit. */
 void kal_profile_set(kal_batch *batch, kal_customer *customer, const json_t *fields);
 /* What a flow writes: email, phone, name and timezone when they are texts, all else a property. */
 void kal_profile_update(kal_batch *batch, kal_customer *customer, const json_t *fields);
 /* Adds or removes a tag. */
 void kal_profile_tag(kal_customer *customer, const char *tag, bool add);
+/* The same for a list of tags. */
+void kal_profile_tags(kal_customer *customer, const json_t *tags, bool add);
 /* The customer as the API and contexts show it; the caller decrefs. */
 json_t *kal_profile_json(const kal_customer *customer);
 /* Appends the customer's row to its unit. */

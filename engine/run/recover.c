@@ -112,13 +112,43 @@ static void queue_exits(kal_shard *shard, const kal_pg_rows *rows)
 static void unpark(kal_shard *shard, const kal_tenant *tenant)
 {
     for (kal_flow *flow = tenant->flows; flow; flow = flow->next) {
-        if (flow->status == KAL_FLOW_PAUSED)
+        if (kal_flow_holds(flow))
             continue;
         for (size_t i = 0; i < flow->n_parked; i++)
             kal_timers_put(&shard->timers, &flow->parked[i]);
         kal_free(flow->parked);
         flow->parked = NULL;
         flow->n_parked = 0;
+    }
+}
+
+static void count_backlog(kal_shard *shard, const kal_pg_rows *rows, size_t flow)
+{
+    for (size_t row = 0; row < kal_pg_count(rows); row++) {
+        kal_flow *known = kal_flows_find(shard->flows, kal_pg_uuid(rows, row, flow));
+        if (known)
+            known->backlog++;
+    }
+}
+
+/* Notes which tenants have more than was asked for. */
+static void take_backlogs(kal_shard *shard, const kal_tenants_load *load, const kal_pg_reply *reply)
+{
+    for (size_t t = 0; t < load->n; t++)
+        for (kal_flow *f = kal_flows_tenant(shard->flows, load->tenants[t])->flows; f; f = f->next)
+            f->backlog = 0;
+    count_backlog(shard, reply->rows[1], 5);
+    count_backlog(shard, reply->rows[2], 3);
+    for (size_t t = 0; t < load->n; t++) {
+        kal_tenant *tenant = kal_flows_tenant(shard->flows, load->tenants[t]);
+        bool more = false;
+        for (const kal_flow *flow = tenant->flows; flow; flow = flow->next)
+            more = more || flow->backlog >= KAL_BACKLOG_ROWS;
+        if (!more || tenant->unfinished)
+            continue;
+        tenant->unfinished = true;
+        tenant->next_unfinished = shard->unfinished;
+        shard->unfinished = tenant;
     }
 }
 
@@ -132,6 +162,7 @@ static void on_tenants(void *data, const kal_pg_reply *reply)
             kal_turn_put_back(shard); /* what was held came before */
         queue_replays(shard, reply->rows[1]);
         queue_exits(shard, reply->rows[2]);
+        take_backlogs(shard, load, reply);
         for (size_t t = 0; t < load->n; t++)
             unpark(shard, kal_flows_tenant(shard->flows, load->tenants[t]));
         kal_outbox_wake(shard->outbox);
@@ -147,6 +178,7 @@ static void add_business(kal_shard *shard, kal_pg_call *call, kal_sql sql, const
     kal_args *args = kal_args_new();
     kal_args_add(args, kal_v_int(KAL_INT2, shard->options.index));
     kal_args_add_array(args, KAL_UUID, tenants, n);
+    kal_args_add(args, kal_v_int(KAL_INT4, KAL_BACKLOG_ROWS));
     kal_pg_call_add(call, sql, args);
 }
 
@@ -186,6 +218,26 @@ static void on_change(void *data, kal_err err)
     kal_shard_pump(shard);
 }
 
+static void ignore(void *data)
+{
+    (void)data;
+}
+
+/* What was queued of backlogs is done: the tenants are loaded anew, which queues more of them. */
+static void load_more(kal_shard *shard)
+{
+    if (shard->state != KAL_SHARD_READY || shard->replaying.len ||
+        kal_queue_count(shard->queue, KAL_CLASS_BULK))
+        return;
+    kal_tenant *tenant = shard->unfinished;
+    shard->unfinished = NULL;
+    for (kal_tenant *next; tenant; tenant = next) {
+        next = tenant->next_unfinished;
+        tenant->unfinished = false;
+        kal_shard_flow_changed(shard, tenant->id, ignore, NULL);
+    }
+}
+
 /* Between turns: what the last one held is in the database then, and is queued ahead of what the
  * next one takes. */
 void kal_shard_turn_ended(kal_shard *shard)
@@ -200,6 +252,7 @@ void kal_shard_turn_ended(kal_shard *shard)
         shard->changing++;
         kal_shard_load_tenants(shard, &change->tenant, 1, on_change, change);
     }
+    load_more(shard);
 }
 
 void kal_shard_flow_changed(kal_shard *shard, kal_uuid tenant, void (*done)(void *data), void *data)
@@ -273,7 +326,9 @@ static void on_wait(void *data, const kal_str *fields, size_t n)
 
 static void on_waits_end(void *data, kal_err err, const char *message)
 {
-    part_done(data, err, message);
+    kal_shard *shard = data;
+    shard->copying = NULL;
+    part_done(shard, err, message);
 }
 
 static void on_unfinished(void *data, kal_err err)
@@ -312,8 +367,9 @@ void kal_shard_recover(kal_shard *shard, bool ours)
     shard->recovering = 2;
     shard->recovery_failed = false;
     kal_shard_forget(shard);
-    kal_pg_copy(kal_thread_loop(shard->options.thread), &shard->pg_options, KAL_SQL_RECOVER_WAITS,
-                shard->options.index, on_wait, on_waits_end, shard);
+    shard->copying =
+        kal_pg_copy(kal_thread_loop(shard->options.thread), &shard->pg_options,
+                    KAL_SQL_RECOVER_WAITS, shard->options.index, on_wait, on_waits_end, shard);
     kal_pg_call *call = kal_pg_call_new();
     kal_pg_call_add(call, KAL_SQL_CLOCK_GET, NULL);
     kal_value index = kal_v_int(KAL_INT2, shard->options.index);

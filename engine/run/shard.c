@@ -6,11 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MAX_BURSTS 200                      /* works that may wake or start an instance, a turn */
-#define MAX_WORKS 4000                      /* works of any kind, a turn */
-#define CALLERS_NS 250000000ULL             /* callers are about when one came this lately */
-#define MAX_QUEUED 65536                    /* callers' works that may wait */
-#define MAX_QUEUED_BYTES ((size_t)64 << 20) /* and what they hold */
+#define MAX_BURSTS 200 /* works that may wake or start an instance, a turn */
+#define MAX_WORKS 4000 /* works of any kind, a turn */
 #define MAX_TIMERS_QUEUED 20000
 #define MAX_TIMERS_FIRED 500 /* a turn, more than one takes: the queue sees other tenants' too */
 #define MIN_TICK_MS 1
@@ -82,6 +79,7 @@ void kal_shard_forget(kal_shard *shard)
     kal_timers_deinit(&shard->timers);
     kal_strmap_deinit(&shard->replaying);
     memset(&shard->replaying, 0, sizeof shard->replaying);
+    shard->unfinished = NULL;
     shard->flows = kal_flows_new(shard->lua);
     shard->waits = kal_waits_new();
     kal_timers_init(&shard->timers);
@@ -91,6 +89,7 @@ void kal_shard_forget(kal_shard *shard)
         .may_send = may_send,
         .may_act = may_act,
         .data = shard,
+        .sent = shard->sent,
     };
     shard->outbox = kal_outbox_new(&options);
 }
@@ -132,8 +131,10 @@ kal_shard *kal_shard_new(const kal_shard_options *options, kal_buf *error)
     shard->lua = lua;
     shard->ledger = ledger;
     shard->queue = kal_queue_new();
+    shard->ran = kal_tally_new();
+    shard->sent = kal_tally_new();
     kal_timers_init(&shard->timers);
-    kal_pace_init(&shard->pace);
+    kal_pace_init(&shard->pace, options->gate);
     kal_shard_forget(shard);
     open_handles(shard);
     return shard;
@@ -143,6 +144,7 @@ void kal_shard_free(kal_shard *shard)
 {
     if (!shard)
         return;
+    kal_pg_copy_stop(shard->copying);
     kal_pg_free(shard->pg);
     kal_journal_free(shard->journal);
     kal_load_free(shard->load);
@@ -153,8 +155,12 @@ void kal_shard_free(kal_shard *shard)
     kal_outbox_free(shard->outbox);
     kal_timers_deinit(&shard->timers);
     kal_strmap_deinit(&shard->replaying);
+    if (shard->drained) /* it never was */
+        kal_free(shard->drained_data);
     kal_flows_free(shard->flows);
     kal_waits_free(shard->waits);
+    kal_tally_free(shard->ran);
+    kal_tally_free(shard->sent);
     kal_ledger_close(shard->ledger);
     kal_lua_free(shard->lua);
     kal_free(shard->conninfo);
@@ -191,12 +197,12 @@ void kal_shard_answer(kal_shard *shard, kal_work *list, kal_err err)
 void kal_shard_submit(kal_shard *shard, kal_work *list)
 {
     bool open = shard->state == KAL_SHARD_READY && kal_pg_is_up(shard->pg);
-    atomic_store_explicit(shard->options.last_call_ns, kal_clock_mono_ns(), memory_order_relaxed);
+    if (list)
+        kal_pace_called(shard->options.gate, &list->tenant, kal_clock_mono_ns());
     for (kal_work *work = list, *next; work; work = next) {
         next = work->next;
         work->next = NULL;
-        if (!open || kal_queue_count(shard->queue, KAL_CLASS_EVENT) >= MAX_QUEUED ||
-            kal_queue_bytes(shard->queue, KAL_CLASS_EVENT) >= MAX_QUEUED_BYTES)
+        if (!open || kal_queue_is_full(shard->queue))
             kal_shard_answer(shard, work, KAL_ERR_UNAVAILABLE);
         else
             kal_queue_push(shard->queue, KAL_CLASS_EVENT, work);
@@ -307,10 +313,14 @@ static bool has_patient_work(const kal_shard *shard)
            kal_queue_count(shard->queue, KAL_CLASS_BULK) || kal_outbox_wants_flush(shard->outbox);
 }
 
-bool kal_shard_has_callers(const kal_shard *shard)
+/* The tenant whose all of it is, or NULL. Of what the outbox sends nobody is told. */
+static const kal_uuid *owner_of_patient_work(const kal_shard *shard)
 {
-    uint64_t last = atomic_load_explicit(shard->options.last_call_ns, memory_order_relaxed);
-    return last && kal_clock_mono_ns() - last < CALLERS_NS;
+    bool timers = kal_queue_count(shard->queue, KAL_CLASS_TIMER) > 0;
+    bool bulk = kal_queue_count(shard->queue, KAL_CLASS_BULK) > 0;
+    if (timers && bulk)
+        return NULL;
+    return kal_queue_owner(shard->queue, timers ? KAL_CLASS_TIMER : KAL_CLASS_BULK);
 }
 
 /* A draining shard leaves to its successor what nobody waits for: it is in the database. */
@@ -326,6 +336,7 @@ static void publish_figures(kal_shard *shard)
     size_t queued = 0;
     for (int c = 0; c < KAL_CLASS_COUNT; c++)
         queued += kal_queue_count(shard->queue, (kal_class)c);
+    atomic_store_explicit(&f->instances, kal_waits_instances(shard->waits), memory_order_relaxed);
     atomic_store_explicit(&f->waiting, kal_waits_count(shard->waits), memory_order_relaxed);
     atomic_store_explicit(&f->timers, shard->timers.heap.len, memory_order_relaxed);
     atomic_store_explicit(&f->queued, queued, memory_order_relaxed);
@@ -380,16 +391,20 @@ static void try_turn(kal_shard *shard)
         drop_patient_work(shard);
     }
     uint64_t now_ns = kal_clock_mono_ns();
-    size_t patient = kal_pace_begin(&shard->pace, kal_shard_has_callers(shard), now_ns);
-    if (!shard->again && !kal_queue_count(shard->queue, KAL_CLASS_EVENT)) {
-        if (!has_patient_work(shard)) {
+    size_t urgent = kal_queue_count(shard->queue, KAL_CLASS_EVENT) + (shard->again != NULL);
+    size_t patient = 0;
+    if (has_patient_work(shard)) {
+        patient = kal_pace_begin(&shard->pace, urgent, owner_of_patient_work(shard), now_ns);
+    } else {
+        kal_pace_idle(&shard->pace);
+        if (!urgent) {
             rest(shard, now_ms);
             return;
         }
-        if (!patient) {
-            uv_timer_start(shard->tick, on_tick, kal_pace_wait_ms(&shard->pace, now_ns), 0);
-            return;
-        }
+    }
+    if (!urgent && !patient) {
+        uv_timer_start(shard->tick, on_tick, kal_pace_wait_ms(&shard->pace, now_ns), 0);
+        return;
     }
     kal_batch *batch =
         kal_batch_new(shard->lua, shard->flows, shard->waits, shard->options.index, now_ms);
@@ -434,6 +449,7 @@ void kal_shard_add_status(kal_shard *shard, kal_engine_status *status)
 {
     kal_figures *f = &shard->figures;
 #define ADD(field) status->field += atomic_load_explicit(&f->field, memory_order_relaxed)
+    ADD(instances);
     ADD(waiting);
     ADD(timers);
     ADD(queued);
@@ -442,15 +458,19 @@ void kal_shard_add_status(kal_shard *shard, kal_engine_status *status)
     ADD(completions);
     ADD(failures);
     ADD(exits);
-    ADD(nodes);
     ADD(flushes);
     ADD(flushed_rows);
     ADD(flush_failures);
-    ADD(deliveries_sent);
     ADD(recoveries);
     ADD(flush_ns);
     ADD(lua_bytes);
 #undef ADD
     status->owned += (int)atomic_load_explicit(&f->ready, memory_order_relaxed);
     status->database = status->database && atomic_load(&f->database);
+}
+
+void kal_shard_add_tallies(const kal_shard *shard, kal_tally *ran, kal_tally *sent)
+{
+    kal_tally_add_all(ran, shard->ran);
+    kal_tally_add_all(sent, shard->sent);
 }

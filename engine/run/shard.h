@@ -8,10 +8,9 @@
 
 #include "base/clock.h"
 #include "run/engine.h"
+#include "run/pace.h"
 #include "run/thread.h"
 #include "run/work.h"
-
-#include <stdatomic.h>
 
 typedef struct kal_shard kal_shard;
 
@@ -28,12 +27,12 @@ typedef struct kal_shard_options {
     /* The lease is ours by the local clock. */
     bool (*may_act)(void *data);
     void *data;
-    atomic_uint_fast64_t *last_call_ns; /* when a caller's work came last, of all shards */
+    kal_pace_gate *gate; /* all shards' */
 } kal_shard_options;
 
 /* On its thread. NULL with one clear line in error. */
 kal_shard *kal_shard_new(const kal_shard_options *options, kal_buf *error);
-/* Frees a shard that is not in a turn (drained or lost). */
+/* Frees a shard that is drained or lost, or whose database does not answer. */
 void kal_shard_free(kal_shard *shard);
 /* Runs the shard under a lease just taken; `ours`: its last owner was this node. */
 void kal_shard_take_over(kal_shard *shard, int64_t epoch, int64_t seq, bool ours);
@@ -52,5 +51,6 @@ void kal_shard_when_quiet(kal_shard *shard, int64_t until_ms,
 void kal_shard_drain(kal_shard *shard, void (*drained)(void *data), void *data);
 /* Adds this shard's figures. From any thread. */
 void kal_shard_add_status(kal_shard *shard, kal_engine_status *status);
+void kal_shard_add_tallies(const kal_shard *shard, kal_tally *ran, kal_tally *sent);
 
 #endif

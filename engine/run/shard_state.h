@@ -4,6 +4,7 @@
 #define KAL_RUN_SHARD_STATE_H
 
 #include "base/map.h"
+#include "base/tally.h"
 #include "effect/outbox.h"
 #include "run/batch.h"
 #include "run/flows.h"
@@ -34,9 +35,9 @@ typedef struct kal_change {
 } kal_change;
 
 typedef struct kal_figures {
-    atomic_uint_fast64_t waiting, timers, queued, events, starts, completions, failures, exits,
-        nodes, flushes, flushed_rows, flush_failures, deliveries_sent, recoveries, flush_ns,
-        lua_bytes, database, ready;
+    atomic_uint_fast64_t instances, waiting, timers, queued, events, starts, completions, failures,
+        exits, flushes, flushed_rows, flush_failures, recoveries, flush_ns, lua_bytes, database,
+        ready;
 } kal_figures;
 
 struct kal_shard {
@@ -57,7 +58,8 @@ struct kal_shard {
     kal_timers timers;
     kal_queue *queue;
     kal_pace pace;
-    kal_strmap replaying; /* held events whose replay is queued */
+    kal_strmap replaying;   /* held events whose replay is queued */
+    kal_tenant *unfinished; /* whose backlogs come on when what is queued of them is done */
 
     uv_timer_t *tick; /* the next timer's due time, or a retry */
     uv_check_t *check;
@@ -67,7 +69,8 @@ struct kal_shard {
     kal_load *load;
     kal_work *again; /* works whose load the server refused: one by one */
     uint64_t flush_began_ns;
-    int recovering; /* parts of the recovery that are under way */
+    kal_pg_copying *copying; /* its waits, NULL: none */
+    int recovering;          /* parts of the recovery that are under way */
     bool recovered_ours, recovery_failed;
 
     kal_change *changes; /* that wait for the turn's end */
@@ -78,13 +81,13 @@ struct kal_shard {
     void (*drained)(void *data);
     void *drained_data;
     kal_figures figures;
+    kal_tally *ran;  /* node executions by type */
+    kal_tally *sent; /* deliveries by channel and provider */
 };
 
 /* shard.c */
 void kal_shard_answer(kal_shard *shard, kal_work *list, kal_err err);
 void kal_shard_pump(kal_shard *shard);
-/* A caller's work came a moment ago, here or on another shard. */
-bool kal_shard_has_callers(const kal_shard *shard);
 /* Empties what a lease gives and its loss takes away. */
 void kal_shard_forget(kal_shard *shard);
 /* turn.c */

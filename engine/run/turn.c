@@ -21,7 +21,7 @@ static void end_turn(kal_shard *shard)
     kal_batch_free(shard->batch);
     shard->batch = NULL;
     shard->in_turn = false;
-    kal_pace_end(&shard->pace, kal_shard_has_callers(shard), kal_clock_mono_ns());
+    kal_pace_end(&shard->pace, kal_clock_mono_ns());
     if (shard->state == KAL_SHARD_OFF) {
         kal_shard_lose(shard);
         kal_shard_turn_ended(shard);
@@ -40,11 +40,12 @@ static void count(kal_shard *shard, const kal_batch *batch)
     ADD(completions, batch->counts.completions);
     ADD(failures, batch->counts.failures);
     ADD(exits, batch->counts.exits);
-    ADD(nodes, batch->counts.nodes);
     ADD(flushes, 1);
     ADD(flushed_rows, kal_flush_rows(batch->flush));
     ADD(flush_ns, kal_clock_mono_ns() - shard->flush_began_ns);
 #undef ADD
+    for (const kal_ran *ran = batch->counts.ran; ran; ran = ran->next)
+        kal_tally_add(shard->ran, ran->type, (kal_str){0}, ran->count);
     atomic_store_explicit(&f->lua_bytes, kal_lua_memory(shard->lua), memory_order_relaxed);
 }
 
@@ -98,17 +99,27 @@ static void put_off(kal_shard *shard, const kal_batch *batch)
     }
 }
 
-static void append(kal_work **list, kal_customer *customer)
+/* Moves the customer's works behind *last; answers the new end of that list. */
+static kal_work **append(kal_work **last, kal_customer *customer)
+{
+    if (!customer->works)
+        return last;
+    *last = customer->works;
+    last = customer->works_last;
+    customer->works = NULL;
+    customer->works_last = &customer->works;
+    return last;
+}
+
+static kal_work **end_of(kal_work **list)
 {
     while (*list)
         list = &(*list)->next;
-    *list = customer->works;
-    customer->works = NULL;
-    customer->works_last = &customer->works;
+    return list;
 }
 
-/* A flow has moved on in the database and its news is still under way: the customer's works come
- * again, after the tenant's flows. */
+/* A flow has moved on in the database and its news is still under way: the customer's works are to
+ * come again, after the tenant's flows. */
 static bool is_stale(kal_shard *shard, kal_customer *customer)
 {
     if (!strstr(kal_unit_message(customer->unit), "instance_start:"))
@@ -121,8 +132,27 @@ static bool is_stale(kal_shard *shard, kal_customer *customer)
             return false;
     }
     kal_flows_tenant(shard->flows, customer->tenant)->loaded = false;
-    append(&shard->again, customer);
     return true;
+}
+
+/* The database does not get to the customer's works: callers are told at once, the shard's own come
+ * again. */
+static void turn_away(kal_shard *shard, kal_customer *customer)
+{
+    for (kal_work *work = customer->works, *next; work; work = next) {
+        next = work->next;
+        work->next = NULL;
+        work->err = KAL_OK;
+        work->routed = work->started = work->held = 0;
+        kal_buf_clear(&work->answer);
+        if (work->done)
+            kal_shard_answer(shard, work, KAL_ERR_UNAVAILABLE);
+        else
+            kal_queue_push(shard->queue,
+                           work->kind == KAL_WORK_TIMER ? KAL_CLASS_TIMER : KAL_CLASS_BULK, work);
+    }
+    customer->works = NULL;
+    customer->works_last = &customer->works;
 }
 
 /* The server refused what this customer's works would write. Callers learn it; an instance whose
@@ -132,6 +162,10 @@ static void refuse(kal_shard *shard, kal_customer *customer)
     kal_err err = kal_unit_err(customer->unit);
     kal_log(KAL_LOG_ERROR, "flush_refused", "error", kal_unit_message(customer->unit), NULL);
     atomic_fetch_add_explicit(&shard->figures.flush_failures, 1, memory_order_relaxed);
+    if (err == KAL_ERR_UNAVAILABLE) { /* it took too long; the rows may be fine */
+        turn_away(shard, customer);
+        return;
+    }
     for (kal_work *work = customer->works; work; work = work->next) {
         work->err = err;
         work->routed = work->started = work->held = 0;
@@ -143,7 +177,7 @@ static void refuse(kal_shard *shard, kal_customer *customer)
         fail->customer_key = work->customer_key;
         fail->instance_id = work->instance_id;
         fail->reason = kal_strdup("the database refused what the burst wrote");
-        kal_queue_push(shard->queue, KAL_CLASS_BULK, fail);
+        kal_queue_push_first(shard->queue, KAL_CLASS_EVENT, fail); /* events may wait for it */
     }
 }
 
@@ -162,10 +196,7 @@ static void answer_customers(kal_shard *shard, kal_batch *batch, kal_err err)
     kal_work **last = &all;
     for (kal_customer *c = batch->customers; c; c = c->next) {
         forget_replay(shard, c->works);
-        *last = c->works;
-        if (c->works)
-            last = c->works_last;
-        c->works = NULL;
+        last = append(last, c);
     }
     kal_shard_answer(shard, all, err);
 }
@@ -185,15 +216,17 @@ static void on_flushed(void *data, kal_err err)
     }
     kal_crash_point("after_commit");
     count(shard, batch);
+    kal_work **again = end_of(&shard->again);
     for (kal_customer *c = batch->customers; c; c = c->next) {
         if (kal_unit_err(c->unit) == KAL_OK)
             follow(shard, c);
-        else if (!is_stale(shard, c))
+        else if (is_stale(shard, c))
+            again = append(again, c);
+        else
             refuse(shard, c);
     }
     put_off(shard, batch);
-    size_t sent = kal_outbox_committed(shard->outbox, kal_clock_now(shard->options.clock));
-    atomic_fetch_add_explicit(&shard->figures.deliveries_sent, sent, memory_order_relaxed);
+    kal_outbox_committed(shard->outbox, kal_clock_now(shard->options.clock));
     hand_over_deliveries(shard, batch);
     answer_customers(shard, batch, KAL_OK);
     end_turn(shard);
@@ -214,10 +247,21 @@ static void put_back(kal_shard *shard, kal_work *list)
     }
 }
 
+/* The works come in the next batch, ahead of what came after them. */
+static void leave(kal_shard *shard, kal_work *list)
+{
+    if (!shard->again) {
+        put_back(shard, list);
+        return;
+    }
+    *end_of(&list) = shard->again;
+    shard->again = list;
+}
+
 static void walk(kal_shard *shard)
 {
     kal_batch *batch = shard->batch;
-    put_back(shard, kal_handle_all(batch));
+    leave(shard, kal_handle_all(batch));
     kal_seal(batch);
     kal_pace_took(&shard->pace,
                   kal_outbox_fill(shard->outbox, batch->flush, shard->sends, batch->now_ms));
@@ -237,19 +281,8 @@ static void walk(kal_shard *shard)
 static void give_up(kal_shard *shard)
 {
     kal_batch *batch = shard->batch;
-    for (kal_customer *c = batch->customers; c; c = c->next) {
-        for (kal_work *work = c->works, *next; work; work = next) {
-            next = work->next;
-            work->next = NULL;
-            if (work->done)
-                kal_shard_answer(shard, work, KAL_ERR_UNAVAILABLE);
-            else
-                kal_queue_push(shard->queue,
-                               work->kind == KAL_WORK_TIMER ? KAL_CLASS_TIMER : KAL_CLASS_BULK,
-                               work);
-        }
-        c->works = NULL;
-    }
+    for (kal_customer *c = batch->customers; c; c = c->next)
+        turn_away(shard, c);
     end_turn(shard);
 }
 
@@ -264,8 +297,9 @@ static void isolate(kal_shard *shard, const kal_pg_reply *reply)
         end_turn(shard);
         return;
     }
+    kal_work **last = end_of(&shard->again);
     for (kal_customer *c = batch->customers; c; c = c->next)
-        append(&shard->again, c);
+        last = append(last, c);
     end_turn(shard);
 }
 
@@ -335,8 +369,9 @@ static void plan(kal_shard *shard)
 void kal_turn_put_back(kal_shard *shard)
 {
     kal_work *all = NULL;
+    kal_work **last = &all;
     for (kal_customer *c = shard->batch->customers; c; c = c->next)
-        append(&all, c);
+        last = append(last, c);
     put_back(shard, all);
 }
 

@@ -1,13 +1,12 @@
 """What an operator or a customer would lose to two things that happen at nearly the same time."""
 import random
 import threading
-import time
 
 import pytest
 
 from support.client import Client, Tenant
 from support.graphs import graph, node
-from support.server import Server
+from support.server import Server, until
 
 AGAIN = graph([node("go", "event_entry", event_type="go"),
                node("hear", "wait_for_event", event_type="done"), node("end", "exit")],
@@ -66,7 +65,7 @@ def test_events_around_a_resume_arrive_all_and_in_order(tenant, sql):
     flow = tenant.new_flow(listener(length))
     names = [f"c{n}" for n in range(customers)]
     tenant.ok("POST", f"/flows/{flow}/trigger", {"customer_ids": names}, 201)
-    poured = []
+    poured, routed, held = [], [], []
 
     def pour(mine):
         client = Client(tenant.base, tenant.key)
@@ -75,14 +74,16 @@ def test_events_around_a_resume_arrive_all_and_in_order(tenant, sql):
                 body = {"customer_id": name, "event_type": "e", "data": {"n": number}}
                 answer = client.ok("POST", "/events", body, 202)
                 assert answer["routed"] + answer["held"] == 1
+                (held if answer["held"] else routed).append(name)
         poured.append(mine)
 
     def flip():
         client = Client(tenant.base, tenant.key)
         while len(poured) < 8:
-            for move in ("pause", "resume"):
+            for move, heard in (("pause", held), ("resume", routed)):
                 client.ok("POST", f"/flows/{flow}/{move}")
-                time.sleep(random.random() / 50)
+                enough = len(heard) + random.randrange(1, 20)
+                until(lambda: len(heard) >= enough or len(poured) == 8, 60, f"events after {move}")
 
     together(*[lambda part=part: pour(names[part::8]) for part in range(8)], flip)
     tenant.advance("0s")
@@ -96,12 +97,12 @@ def test_events_around_a_resume_arrive_all_and_in_order(tenant, sql):
 @pytest.mark.parametrize("_", range(4))
 def test_sigterm_under_load_ends_well(_):
     server = Server(environment={"RATE_LIMIT_EVENTS_PER_SECOND": "0"})
-    over = threading.Event()
+    over, answered = threading.Event(), []
     try:
         server.start()
         tenant = Tenant(server.base)
-        tenant.new_flow(graph([node("go", "event_entry", event_type="go"),
-                               node("w", "wait", duration="200ms")], ["go -> w"]))
+        flow = tenant.new_flow(graph([node("go", "event_entry", event_type="go"),
+                                      node("w", "wait", duration="200ms")], ["go -> w"]))
 
         def pour():
             client = Client(server.base, tenant.key)
@@ -109,13 +110,15 @@ def test_sigterm_under_load_ends_well(_):
                 try:
                     client.post("/events", {"customer_id": f"c{random.randrange(3000)}",
                                             "event_type": "go"})
+                    answered.append(client)
                 except OSError:
                     return
 
         threads = [threading.Thread(target=pour) for _ in range(48)]
         for thread in threads:
             thread.start()
-        time.sleep(2)
+        until(lambda: len(answered) > 2000, 60, "load")
+        until(lambda: tenant.instances(flow, status="completed", limit=1), 60, "a wait's end", 0.5)
         status = server.stop()
         over.set()
         for thread in threads:

@@ -454,6 +454,22 @@ def test_a_paused_flow_holds_its_events_in_order(tenant):
     assert tenant.path(instance) == ["start", "a", "b", "end"]
 
 
+def test_a_paused_flow_holds_what_the_events_before_it_will_wait_for(tenant):
+    made = chain(node("a", "wait_for_event", event_type="one", event_branch="next"))
+    made["nodes"] += [node("b", "wait_for_event", event_type="two", event_branch="next"),
+                      tag("end")]
+    made["edges"] = [{"source": "start", "target": "a"},
+                     {"source": "a", "target": "b", "branch": "next"},
+                     {"source": "b", "target": "end", "branch": "next"}]
+    flow = tenant.new_flow(made)
+    instance = tenant.trigger(flow, "c")
+    tenant.move(flow, "pause")
+    assert [tenant.event("c", type)["held"] for type in ("one", "two", "three")] == [1, 1, 0]
+    tenant.move(flow, "resume")
+    wait_until(lambda: tenant.instance(instance)["status"] == "completed")
+    assert tenant.path(instance) == ["start", "a", "b", "end"]
+
+
 def test_a_paused_flow_takes_no_one_in_and_others_go_on(tenant):
     paused, other = (tenant.new_flow(chain(wait("w", "1h"), tag("end"))) for _ in range(2))
     tenant.event("c", "start")

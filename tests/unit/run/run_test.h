@@ -40,7 +40,7 @@ static inline void dir_write(const char *dir, const char *name, const char *text
     fclose(file);
 }
 
-/* ---- a home with test types: start, mark, fork, pass, raise, refuse, teleport, big ---- */
+/* ---- a home with test types: start, mark, fork, pass, raise, refuse, teleport, big, nest ---- */
 
 #define TEST_NODE(type, category, properties, more, body)                                          \
     "local outcome = require 'kal.outcome'\n"                                                      \
@@ -70,6 +70,8 @@ static const char *const test_types[][2] = {
                                "return outcome.with(outcome.complete {}, { kind = 'teleport' })")},
     {"big.lua", TEST_NODE("big", "action", FREE_PROPERTY("kb"), "",
                           "return outcome.complete { text = string.rep('x', config.kb * 1024) }")},
+    {"nest.lua", TEST_NODE("nest", "action", FREE_PROPERTY("of"), "",
+                           "return outcome.complete { of = ctx.context.accumulated[config.of] }")},
 };
 
 static inline void link_in(const char *home, const char *name, const char *target)

@@ -47,6 +47,101 @@ static void a_result_that_is_too_large_is_not_kept(void **state)
     rig_free(&r);
 }
 
+/* ---- 64 KB ---- */
+
+/* A chain of nodes of this type, each with the same config. */
+static kal_instance *chain(rig *r, const char *type, const char *config)
+{
+    kal_buf text = {0};
+    kal_buf_puts(&text, "in:start");
+    for (int i = 0; i < 30; i++)
+        kal_buf_printf(&text, " n%d:%s%s", i, type, config);
+    kal_buf_puts(&text, " in");
+    for (int i = 0; i < 30; i++)
+        kal_buf_printf(&text, ">n%d", i);
+    kal_instance *instance = walk(r, text.data);
+    kal_buf_deinit(&text);
+    return instance;
+}
+
+/* What doubles 30 times over would take the process's memory, and everybody's instances with it. */
+static void a_profile_does_not_grow_without_bound(void **state)
+{
+    static const char *const ways[][2] = {
+        {"update_profile",
+         "{'fields':{'x':'{{_customer.properties.x + _customer.properties.x}}ab'}}"},
+        {"update_profile", "{'fields':{'name':'{{_customer.name + _customer.name}}ab'}}"},
+    };
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        rig r = rig_new(state);
+        const kal_instance *instance = chain(&r, ways[i][0], ways[i][1]);
+        assert_ended(instance, KAL_STATUS_FAILED, "the customer's profile is over 64 KB");
+        json_t *profile = kal_profile_json(rig_customer(&r, "ann"));
+        kal_buf text = {0};
+        kal_json_write(&text, profile);
+        assert_in_range(text.len, 16 * 1024, 65 * 1024);
+        kal_buf_deinit(&text);
+        json_decref(profile);
+        rig_free(&r);
+    }
+}
+
+static void a_tag_counts_with_the_profile(void **state)
+{
+    rig r = rig_new(state);
+    char *text = kal_alloc(64 * 1024);
+    memset(text, 'x', 64 * 1024);
+    kal_work *work = rig_op(&r, "ann", KAL_CUSTOMER_CREATE, "{}");
+    json_object_set_new(work->body, "properties", json_pack("{s:s#}", "x", text, 64 * 1024 - 40));
+    kal_free(text);
+    rig_act(&r);
+    assert_int_equal(work->err, KAL_OK);
+    rig_next(&r, 0);
+    assert_ended(walk(&r, "in:start a:add_tag{'tag':'of some ten letters and then some'} in>a"),
+                 KAL_STATUS_FAILED, "the customer's profile is over 64 KB");
+    assert_int_equal(json_array_size(rig_customer(&r, "ann")->tags), 0);
+    rig_free(&r);
+}
+
+/* ---- 100 levels ---- */
+
+/* n nodes, each of which puts the result of the one before into its own; then a wait. */
+static kal_flow *nested(rig *r, int n)
+{
+    kal_buf text = {0};
+    kal_buf_puts(&text, "in:start n0:pass w:wait_for_event{'event_type':'go'} in>n0");
+    for (int i = 1; i <= n; i++)
+        kal_buf_printf(&text, " n%d:nest{'of':'n%d'} n%d>n%d", i, i - 1, i - 1, i);
+    kal_buf_printf(&text, " n%d>w a:mark w>a@event_received", n);
+    kal_flow *flow = rig_flow(r, text.data);
+    kal_buf_deinit(&text);
+    return flow;
+}
+
+/* The deepest that is kept is read back after a wait, and the walk goes on. */
+static void what_is_kept_can_be_read_again(void **state)
+{
+    rig r = rig_new(state);
+    rig_trigger(&r, nested(&r, 98), "ann");
+    rig_act(&r);
+    assert_ended(rig_instance(&r, "ann"), KAL_STATUS_WAITING, NULL);
+    rig_next(&r, 0);
+    rig_event(&r, "ann", "go", "{}");
+    rig_act(&r);
+    assert_ended(rig_instance(&r, "ann"), KAL_STATUS_COMPLETED, NULL);
+    rig_free(&r);
+}
+
+static void a_result_that_is_too_deep_fails(void **state)
+{
+    rig r = rig_new(state);
+    rig_trigger(&r, nested(&r, 99), "ann");
+    rig_act(&r);
+    assert_ended(rig_instance(&r, "ann"), KAL_STATUS_FAILED,
+                 "the outcome's result cannot be kept: nested deeper than 100 levels");
+    rig_free(&r);
+}
+
 /* ---- nodes ---- */
 
 /* k diamonds, one after the other: each doubles the tokens. */
@@ -112,21 +207,6 @@ static void a_join_that_yields_fires_once(void **state)
     rig_free(&r);
 }
 
-/* An event is not for a token that only waits for its turn. */
-static void an_event_does_not_wake_what_yields(void **state)
-{
-    rig r = rig_new(state);
-    char *graph = diamonds(8);
-    walk(&r, graph);
-    rig_next(&r, 0);
-    kal_work *event = rig_event(&r, "ann", "any", "{}");
-    rig_act(&r);
-    assert_int_equal(event->routed, 0);
-    assert_int_equal(r.batch->counts.nodes, 0);
-    kal_free(graph);
-    rig_free(&r);
-}
-
 static void an_instance_fails_after_10000_executions(void **state)
 {
     rig r = rig_new(state);
@@ -149,9 +229,12 @@ int main(void)
         cmocka_unit_test(the_given_context_counts),
         cmocka_unit_test(results_of_one_burst_count_together),
         cmocka_unit_test(a_result_that_is_too_large_is_not_kept),
+        cmocka_unit_test(a_profile_does_not_grow_without_bound),
+        cmocka_unit_test(a_tag_counts_with_the_profile),
+        cmocka_unit_test(what_is_kept_can_be_read_again),
+        cmocka_unit_test(a_result_that_is_too_deep_fails),
         cmocka_unit_test(a_burst_yields_after_256_nodes),
         cmocka_unit_test(a_join_that_yields_fires_once),
-        cmocka_unit_test(an_event_does_not_wake_what_yields),
         cmocka_unit_test(an_instance_fails_after_10000_executions),
     };
     return cmocka_run_group_tests(tests, open_lua, close_lua);

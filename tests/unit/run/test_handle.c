@@ -318,10 +318,24 @@ static void events_for_a_paused_flow_are_held_and_replayed(void **state)
     flow->status = KAL_FLOW_ACTIVE;
     kal_work *replay = rig_on(&r, KAL_WORK_REPLAY, rig_instance(&r, "ann"), 0);
     replay->held_id = kal_uuid_new(r.now);
-    replay->body = json_of("{'stored_id':'01890000-0000-7000-8000-000000000001','event':"
-                           "{'id':null,'event_type':'go','data':{'n':1}}}");
+    replay->body = json_of("{'stored_id':'01890000-0000-7000-8000-000000000001',"
+                           "'id':null,'event_type':'go','data':{'n':1}}");
     rig_act(&r);
     assert_ended(rig_instance(&r, "ann"), KAL_STATUS_COMPLETED, NULL);
+    json_t *result = result_of(&r, rig_instance(&r, "ann"), "w");
+    assert_int_equal(json_integer_value(kal_json_path(result, kal_str_of("event.n"))), 1);
+    json_decref(result);
+    rig_free(&r);
+}
+
+/* Better than to wait for ever for what has come. */
+static void a_held_event_that_cannot_be_read_fails_its_instance(void **state)
+{
+    rig r = rig_new(state);
+    trigger(&r, rig_flow(&r, HOLD), "ann");
+    rig_on(&r, KAL_WORK_REPLAY, rig_instance(&r, "ann"), 0); /* without a body */
+    rig_act(&r);
+    assert_ended(rig_instance(&r, "ann"), KAL_STATUS_FAILED, "a held event cannot be read");
     rig_free(&r);
 }
 
@@ -332,8 +346,8 @@ static void a_replay_waits_when_the_flow_is_paused_again(void **state)
     trigger(&r, flow, "ann");
     flow->status = KAL_FLOW_PAUSED;
     kal_work *replay = rig_on(&r, KAL_WORK_REPLAY, rig_instance(&r, "ann"), 0);
-    replay->body = json_of("{'stored_id':'01890000-0000-7000-8000-000000000001','event':"
-                           "{'id':null,'event_type':'go','data':{}}}");
+    replay->body = json_of("{'stored_id':'01890000-0000-7000-8000-000000000001',"
+                           "'id':null,'event_type':'go','data':{}}");
     rig_act(&r);
     assert_ended(rig_instance(&r, "ann"), KAL_STATUS_WAITING, NULL);
     assert_int_equal(kal_flush_rows(r.batch->flush), 0); /* it stays held */
@@ -426,6 +440,7 @@ int main(void)
         cmocka_unit_test(two_entries_for_one_event_start_one_instance),
         cmocka_unit_test(an_event_reaches_every_flow_of_the_customer),
         cmocka_unit_test(events_for_a_paused_flow_are_held_and_replayed),
+        cmocka_unit_test(a_held_event_that_cannot_be_read_fails_its_instance),
         cmocka_unit_test(a_replay_waits_when_the_flow_is_paused_again),
         cmocka_unit_test(timers_of_a_paused_flow_are_put_off_and_shift),
         cmocka_unit_test(a_wait_after_a_pause_does_not_shift),

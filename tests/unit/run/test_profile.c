@@ -73,6 +73,42 @@ static void properties_and_preferences_merge(void **state)
     rig_free(&r);
 }
 
+/* A property, a preference or a tag of so many KB. */
+static kal_err grow(rig *r, kal_customer_op kind, const char *key, unsigned kb)
+{
+    char *value = kal_alloc(kb * 1024);
+    memset(value, 'x', kb * 1024);
+    json_t *text = json_stringn(value, kb * 1024);
+    kal_free(value);
+    kal_work *work = rig_op(r, "ann", kind, "{}");
+    json_decref(work->body);
+    work->body = kind == KAL_CUSTOMER_TAG ? json_pack("[o]", text)
+                 : kind == KAL_CUSTOMER_PREFERENCES
+                     ? json_pack("{s:o}", key, text)
+                     : json_pack("{s:{s:o}}", "properties", key, text);
+    rig_act(r);
+    kal_err err = work->err;
+    rig_next(r, 0);
+    return err;
+}
+
+/* A profile that could not be read again would be written empty. */
+static void a_profile_stays_within_64_kb(void **state)
+{
+    rig r = rig_new(state);
+    op(&r, KAL_CUSTOMER_CREATE, "{'tags':['a']}");
+    assert_int_equal(grow(&r, KAL_CUSTOMER_UPDATE, "one", 40), KAL_OK);
+    assert_int_equal(grow(&r, KAL_CUSTOMER_UPDATE, "one", 50), KAL_OK); /* instead of the 40 */
+    assert_int_equal(grow(&r, KAL_CUSTOMER_UPSERT, "two", 14), KAL_ERR_VALIDATION_FAILED);
+    assert_int_equal(grow(&r, KAL_CUSTOMER_PREFERENCES, "two", 14), KAL_ERR_VALIDATION_FAILED);
+    assert_int_equal(grow(&r, KAL_CUSTOMER_TAG, NULL, 14), KAL_ERR_VALIDATION_FAILED);
+    assert_int_equal(json_object_size(ann(&r)->properties), 1);
+    assert_json(ann(&r)->preferences, "{}");
+    assert_json(ann(&r)->tags, "['a']");
+    assert_int_equal(grow(&r, KAL_CUSTOMER_PREFERENCES, "two", 13), KAL_OK);
+    rig_free(&r);
+}
+
 static void columns_are_set_and_cleared(void **state)
 {
     rig r = rig_new(state);
@@ -196,6 +232,7 @@ int main(void)
         cmocka_unit_test(tags_are_a_set),
         cmocka_unit_test(a_tag_that_is_there_changes_nothing),
         cmocka_unit_test(properties_and_preferences_merge),
+        cmocka_unit_test(a_profile_stays_within_64_kb),
         cmocka_unit_test(columns_are_set_and_cleared),
         cmocka_unit_test(operations_know_who_exists),
         cmocka_unit_test(an_answer_shows_the_customer),
