@@ -180,10 +180,8 @@ kal_wait *kal_instance_add_wait(kal_batch *batch, kal_instance *instance, uint32
     wait->due_ms = KAL_NEVER;
     wait->began_ms = batch->now_ms;
     wait->added = true;
-    kal_wait **last = &instance->waits;
-    while (*last)
-        last = &(*last)->next;
-    *last = wait;
+    *(instance->waits ? instance->waits_last : &instance->waits) = wait;
+    instance->waits_last = &wait->next;
     return wait;
 }
 

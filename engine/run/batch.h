@@ -49,10 +49,10 @@ typedef struct kal_wait {
 typedef struct kal_token {
     struct kal_token *next;
     uint32_t node;
-    bool joined;          /* a join that fires */
-    const kal_wait *wait; /* it comes from this wait, NULL: it arrives by an edge */
-    const char *trigger;  /* "event", "timeout", or NULL */
-    json_t *event;        /* borrowed from the batch */
+    bool joined;         /* a join that fires */
+    kal_wait *wait;      /* it comes from this wait, NULL: it arrives by an edge */
+    const char *trigger; /* "event", "timeout", or NULL */
+    json_t *event;       /* borrowed from the batch */
 } kal_token;
 
 typedef enum kal_join_state { KAL_JOIN_EMPTY, KAL_JOIN_ARRIVED, KAL_JOIN_FIRED } kal_join_state;
@@ -72,7 +72,7 @@ struct kal_instance {
     uint8_t *joins; /* kal_join_state by node; NULL: all empty */
     kal_uuid *seen; /* events it has consumed, kept when its version looks back */
     size_t n_seen;
-    kal_wait *waits;
+    kal_wait *waits, **waits_last; /* NULL: none yet */
     int64_t entered_ms, ended_ms;
     kal_str exit_reason;
     bool dirty;

@@ -16,7 +16,8 @@ typedef struct kal_walk {
     kal_instance *instance;
     const kal_graph *graph;
     kal_token *first, **last;
-    uint32_t nodes; /* executed in this burst */
+    uint32_t queued; /* tokens on their way */
+    uint32_t nodes;  /* executed in this burst */
     uint32_t pending_joins;
     bool over;
 } kal_walk;
@@ -35,10 +36,11 @@ static kal_token *push_token(kal_walk *walk, uint32_t node)
     token->node = node;
     *walk->last = token;
     walk->last = &token->next;
+    walk->queued++;
     return token;
 }
 
-static kal_token *push_wait(kal_walk *walk, const kal_wait *wait)
+static kal_token *push_wait(kal_walk *walk, kal_wait *wait)
 {
     kal_token *token = push_token(walk, wait->node);
     token->wait = wait;
@@ -150,7 +152,7 @@ static bool node_hears(const kal_graph_node *node, const json_t *event)
 }
 
 /* A wait that looks back takes the oldest matching event that came shortly before it. */
-static void look_back(kal_walk *walk, const kal_graph_node *node, const kal_wait *wait)
+static void look_back(kal_walk *walk, const kal_graph_node *node, kal_wait *wait)
 {
     for (const kal_recent *r = walk->instance->customer->recent; r; r = r->next) {
         if (r->received_ms < wait->began_ms - node->lookback_ms ||
@@ -258,7 +260,7 @@ static bool run_node(kal_walk *walk, const kal_token *token, kal_outcome *outcom
 static void execute(kal_walk *walk, const kal_token *token)
 {
     kal_outcome outcome = {0};
-    if (++walk->instance->executed > KAL_INSTANCE_NODES) {
+    if (++walk->instance->executed + walk->queued > KAL_INSTANCE_NODES) {
         end_walk(walk, KAL_STATUS_FAILED, kal_str_of("over 10000 node executions"));
         return;
     }
@@ -361,14 +363,6 @@ static bool exits(kal_walk *walk, const json_t *event)
 
 /* ---- the walk ---- */
 
-static void drop_wait(kal_walk *walk, const kal_wait *wait)
-{
-    for (kal_wait *w = walk->instance->waits; w; w = w->next)
-        if (w == wait)
-            w->dropped = true;
-    walk->instance->dirty = true;
-}
-
 static void step(kal_walk *walk)
 {
     kal_token *token = walk->first;
@@ -376,12 +370,13 @@ static void step(kal_walk *walk)
     if (!walk->first)
         walk->last = &walk->first;
     token->next = NULL;
+    walk->queued--;
     if (token->wait) {
         if (token->wait->dropped)
             return; /* overtaken: resumed once already */
         if (token->wait->yielded && walk->nodes >= KAL_BURST_NODES)
             return; /* stays where it is */
-        drop_wait(walk, token->wait);
+        token->wait->dropped = true;
     }
     const kal_graph_node *node = kal_graph_at(walk->graph, token->node);
     if (node->join != KAL_JOIN_NONE && !token->joined && !token->wait)
@@ -446,7 +441,7 @@ void kal_burst_timeout(kal_batch *batch, kal_instance *instance, kal_wait *wait)
     if (!wait->yielded) {
         push_wait(&walk, wait)->trigger = "timeout";
     } else {
-        for (const kal_wait *w = instance->waits; w; w = w->next)
+        for (kal_wait *w = instance->waits; w; w = w->next)
             if (w->yielded && !w->dropped && w->node != KAL_GRAPH_NONE)
                 push_wait(&walk, w);
     }

@@ -1,7 +1,7 @@
 /* A burst: an instance walks until every token waits or has ended.
  * Tokens walk first in, first out; a node runs once per arrival, a join when spec/flows.md section
  * 5 says so. After 256 nodes the tokens left are put at rest (yielded waits, due at once), so that
- * others get their turn; after 10,000 executions the instance fails.
+ * others get their turn; with more than 10,000 executions behind and on their way it fails.
  * Invariant: after a burst the instance is ended, or has at least one wait.
  * Thread: the shard's. Blocks: never. */
 #ifndef KAL_RUN_BURST_H
