@@ -242,7 +242,7 @@ static char *layers(int n, int wide)
 static void tokens_on_their_way_count(void **state)
 {
     rig r = rig_new(state);
-    char *graph = layers(4, 40); /* 64,000 in the third */
+    char *graph = layers(4, 22); /* 10,648 in the third */
     walk(&r, graph);
     size_t most = 0;
     do {

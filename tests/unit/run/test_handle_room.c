@@ -66,6 +66,16 @@ static void what_is_too_much_for_a_flush_is_left_in_order(void **state)
     rig_free(&r);
 }
 
+/* What a turn has loaded is in memory already; counted, it would stop the shard for ever. */
+static void what_was_loaded_does_not_count(void **state)
+{
+    rig r = rig_new(state);
+    rig_event(&r, "ann", "any", "{}");
+    (void)kal_arena_alloc(r.batch->arena, MOST_BYTES + 1);
+    assert_null(kal_handle_all(r.batch));
+    rig_free(&r);
+}
+
 /* The customer in the middle of whose works the flush was full: the first half is in it. */
 static void works_of_one_customer_are_cut_where_the_flush_is_full(void **state)
 {
@@ -102,6 +112,7 @@ static void works_of_one_customer_are_cut_where_the_flush_is_full(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_was_loaded_does_not_count),
         cmocka_unit_test(what_is_too_much_for_a_flush_is_left_in_order),
         cmocka_unit_test(works_of_one_customer_are_cut_where_the_flush_is_full),
     };
