@@ -25,6 +25,7 @@ typedef struct kal_api {
     kal_acceptor *acceptor;
     kal_rate rates[KAL_RATE_CLASSES]; /* of tenants without settings of their own */
     uint64_t began_ns;
+    unsigned turn;               /* of the thread that gets the next connection */
     atomic_uint tenants_changed; /* raised by this process's own changes of keys and tenants */
     atomic_bool draining;
     atomic_int threads;   /* started */

@@ -37,7 +37,6 @@ static void empty(kal_strmap *map)
     while (kal_strmap_next(map, &at, &key, &value))
         kal_free(value);
     kal_strmap_deinit(map);
-    *map = (kal_strmap){0};
 }
 
 kal_auth *kal_auth_new(void)
@@ -151,7 +150,7 @@ static void ask(kal_request *request, kal_str key, void (*then)(kal_request *req
     kal_key_hash(key, hash);
     kal_args_add(args, kal_v_str(KAL_BYTEA, (kal_str){(const char *)hash, sizeof(hash)}));
     kal_pg_call_add(call, KAL_SQL_API_KEY_FIND, args);
-    kal_request_send(request, kal_engine_writes(request->engine), call, on_row);
+    kal_request_send(request, kal_engine_writes(request->thread->engine), call, on_row);
 }
 
 void kal_auth_check(kal_request *request, void (*then)(kal_request *request))

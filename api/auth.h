@@ -1,6 +1,6 @@
 /* Who calls: API keys to tenants, cached per thread; the operator's key.
- * Invariant: a revoked key or a changed tenant is known after kal_auth_forget, which comes within
- * 5 s for changes of other processes and at once for this one's.
+ * Invariant: a revoked key or a changed tenant is known at once when this process changed it, else
+ * after kal_auth_forget, which comes with the engine's poll (every 3 s; it looks back 10 s).
  * Thread: the engine thread that owns the cache. Blocks: never. */
 #ifndef KAL_API_AUTH_H
 #define KAL_API_AUTH_H

@@ -225,7 +225,6 @@ int kal_cli_main(int argc, char **argv, const char *version)
         usage_all(help ? stdout : stderr);
         return help ? KAL_EXIT_OK : KAL_EXIT_MISUSED;
     }
-    cli.command = c->words;
     status = parse(&cli, c, argc, argv, at);
     if (status != KAL_EXIT_OK)
         return status;

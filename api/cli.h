@@ -16,8 +16,7 @@
 
 typedef struct kal_cli {
     const char *version;
-    const char *command; /* "tenant create" */
-    const char *name;    /* of `create NAME`, or --name */
+    const char *name; /* of `create NAME`, or --name */
     const char *data, *listen, *threads, *virtual_clock, *user, *file, *tenant, *role;
     bool json, help;
     kal_config *config;

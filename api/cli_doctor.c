@@ -7,11 +7,10 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "lua/host/host.h"
+#include "store/initdb.h"
 
-#include <glob.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -72,22 +71,24 @@ static void check_lua(report *r)
     kal_buf_deinit(&error);
 }
 
-/* initdb where distributions put it, or in PATH. */
-static bool find_initdb(char *out, size_t size)
+/* The programs that the private cluster would run. */
+static bool check_programs(report *r, const char *data_dir)
 {
-    const char *path = getenv("PATH");
-    glob_t found;
-    bool ok = glob("/usr/lib/postgresql/*/bin/initdb", 0, NULL, &found) == 0 && found.gl_pathc > 0;
+    kal_buf home = {0}, error = {0};
+    kal_user user;
+    char *folder = NULL;
 
-    if (ok)
-        snprintf(out, size, "%s", found.gl_pathv[found.gl_pathc - 1]);
-    globfree(&found);
-    while (!ok && path && *path) {
-        size_t n = strcspn(path, ":");
-        snprintf(out, size, "%.*s/initdb", (int)n, path);
-        ok = access(out, X_OK) == 0;
-        path += n + (path[n] == ':');
-    }
+    kal_buf_printf(&home, "%s/postgres", data_dir ? data_dir : "");
+    if (kal_user_find(home.data, &user))
+        folder = kal_initdb_programs(&user, home.data, &error);
+    else
+        kal_buf_puts(&error, "there is no user postgres");
+    bool ok = folder != NULL;
+    add(r, "binaries", ok, ok ? folder : error.data,
+        "install PostgreSQL 15 or later, or set DATABASE_URL");
+    kal_free(folder);
+    kal_buf_deinit(&home);
+    kal_buf_deinit(&error);
     return ok;
 }
 
@@ -119,7 +120,6 @@ static void check_answer(report *r, const char *conninfo)
 
 static void check_database(report *r, const char *data_dir)
 {
-    char path[PATH_MAX];
     kal_database database = {0};
     kal_buf error = {0};
 
@@ -127,10 +127,7 @@ static void check_database(report *r, const char *data_dir)
         check_answer(r, kal_config_text(r->cli->config, "DATABASE_URL"));
         return;
     }
-    bool ok = find_initdb(path, sizeof(path));
-    add(r, "binaries", ok, ok ? path : "no initdb found",
-        "install PostgreSQL 15 or later, or set DATABASE_URL");
-    if (!ok || !data_dir || !kal_database_runs(data_dir))
+    if (!check_programs(r, data_dir) || !data_dir || !kal_database_runs(data_dir))
         return;
     if (kal_database_open(r->cli->config, &database, &error)) {
         check_answer(r, database.conninfo);

@@ -2,6 +2,7 @@
 
 #include "api/dirs.h"
 #include "base/alloc.h"
+#include "base/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +13,8 @@
 #include <unistd.h>
 
 #define CONNECT_MS 15000
+#define WAIT_NS 60000000000ULL /* for another process's cluster */
+#define WAIT_EVERY_MS 100
 
 bool kal_database_runs(const char *data_dir)
 {
@@ -27,10 +30,29 @@ bool kal_database_runs(const char *data_dir)
     return pid > 0 && (kill((pid_t)pid, 0) == 0 || errno == EPERM);
 }
 
+/* Who has the lock starts the cluster; the others wait for it, or for the lock. */
+static void open_cluster(kal_database *database, const char *data_dir, kal_buf *error)
+{
+    uint64_t end = kal_clock_mono_ns() + WAIT_NS;
+
+    while ((database->lock = kal_dirs_lock(data_dir, error)) < 0) {
+        database->cluster = kal_cluster_adopt(data_dir);
+        if (database->cluster)
+            return;
+        if (kal_clock_mono_ns() > end) {
+            kal_buf_puts(error, ", and its PostgreSQL does not answer");
+            return;
+        }
+        kal_buf_clear(error);
+        usleep(WAIT_EVERY_MS * 1000);
+    }
+    database->was_running = kal_database_runs(data_dir);
+    database->cluster = kal_cluster_start(data_dir, error);
+}
+
 bool kal_database_open(const kal_config *config, kal_database *database, kal_buf *error)
 {
     const char *url = kal_config_text(config, "DATABASE_URL");
-    kal_buf unused = {0};
 
     database->lock = -1;
     if (*url) {
@@ -40,10 +62,7 @@ bool kal_database_open(const kal_config *config, kal_database *database, kal_buf
     char *data_dir = kal_dirs_data(config, error);
     if (!data_dir)
         return false;
-    database->lock = kal_dirs_lock(data_dir, &unused);
-    database->was_running = kal_database_runs(data_dir);
-    database->cluster = kal_cluster_start(data_dir, error);
-    kal_buf_deinit(&unused);
+    open_cluster(database, data_dir, error);
     kal_free(data_dir);
     if (!database->cluster) {
         kal_database_close(database);

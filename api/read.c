@@ -149,11 +149,25 @@ static bool add_param(reading *r, const kal_param *param)
         kal_args_add(r->args, kal_v_str(KAL_TEXT, kal_request_query(r->request, param->name)));
         return true;
     case KAL_PARAM_NOW:
-        kal_args_add(r->args, kal_v_time(kal_clock_now(kal_engine_clock(r->request->engine))));
+        kal_args_add(r->args,
+                     kal_v_time(kal_clock_now(kal_engine_clock(r->request->thread->engine))));
         return true;
     case KAL_PARAM_NONE:
         break;
     }
+    return true;
+}
+
+/* False when the route has no list of a customer's own, or none is asked for. */
+static bool add_of_customer(reading *r)
+{
+    kal_str customer = kal_request_query(r->request, "customer_id");
+
+    if (!r->request->route->read.of_customer || !customer.p)
+        return false;
+    uint64_t key = kal_customer_key(r->request->caller.tenant, customer);
+    kal_args_add(r->args, kal_v_str(KAL_TEXT, customer));
+    kal_args_add(r->args, kal_v_int(KAL_INT8, (int64_t)key));
     return true;
 }
 
@@ -214,10 +228,11 @@ void kal_read_run(kal_request *request)
             kal_args_free(r.args);
             return;
         }
+    kal_sql sql = add_of_customer(&r) ? read->of_customer : read->sql;
     kal_pg_call *call = kal_pool_tenant_call(request->caller.tenant);
     if (read->kind == KAL_READ_LIST_OF)
         add_parent(request, call);
-    kal_pg_call_add(call, read->sql, r.args);
+    kal_pg_call_add(call, sql, r.args);
     request->number = r.limit;
-    kal_request_send(request, kal_engine_reads(request->engine), call, on_rows);
+    kal_request_send(request, kal_engine_reads(request->thread->engine), call, on_rows);
 }

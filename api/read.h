@@ -42,6 +42,7 @@ typedef struct kal_read {
     kal_sql sql;
     kal_sql parent;
     kal_param params[KAL_READ_PARAMS];
+    kal_sql of_customer; /* instead of sql with ?customer_id, which it gets last, with its key */
 } kal_read;
 
 /* Answers the request by its route's statement. */

@@ -42,7 +42,6 @@ kal_request *kal_request_new(kal_api_thread *thread, h2o_req_t *http)
     kal_request *request = kal_calloc(1, sizeof(*request) + http->path.len + 1);
 
     request->thread = thread;
-    request->engine = thread->engine;
     request->http = http;
     request->refs = 1;
     memcpy(request->text, http->path.base, http->path.len);
@@ -204,7 +203,7 @@ void kal_request_send(kal_request *request, kal_pool *pool, kal_pg_call *call,
 
 int64_t kal_request_now(const kal_request *request)
 {
-    return kal_clock_now(kal_engine_clock(request->engine));
+    return kal_clock_now(kal_engine_clock(request->thread->engine));
 }
 
 uint64_t kal_request_deadline(void)

@@ -28,7 +28,6 @@ typedef struct kal_query_pair {
 
 struct kal_request {
     kal_api_thread *thread;
-    kal_engine *engine;
     h2o_req_t *http;
     unsigned refs;
     kal_request *next, **link; /* in the thread's list until answered */

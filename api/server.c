@@ -146,10 +146,9 @@ static void on_drain(void *data)
 static void hand_out(void *data, int fd, uint64_t address)
 {
     kal_api *api = data;
-    static _Thread_local unsigned turn;
 
     for (;;) {
-        kal_api_thread *thread = atomic_load(&api->thread[turn++ % KAL_API_THREADS]);
+        kal_api_thread *thread = atomic_load(&api->thread[api->turn++ % KAL_API_THREADS]);
         if (thread) {
             kal_inbox_put(thread->inbox, fd, address);
             return;

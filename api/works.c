@@ -2,6 +2,46 @@
 
 #include "base/alloc.h"
 
+#define VALUE_BYTES 128 /* of memory, about */
+
+kal_work *kal_works_make(const kal_request *request, kal_work_kind kind, kal_str customer,
+                         json_t *body, size_t size)
+{
+    kal_work *work = kal_work_new(kind);
+
+    work->tenant = request->caller.tenant;
+    work->customer_id = kal_strndup(customer.p, customer.n);
+    work->customer_key = kal_customer_key(work->tenant, customer);
+    work->body = body;
+    work->size = size;
+    work->deadline_ns = kal_request_deadline();
+    return work;
+}
+
+void kal_works_send(kal_request *request, kal_work *work, void (*done)(kal_work *work))
+{
+    work->done = done;
+    work->data = request;
+    kal_request_ref(request);
+    kal_engine_submit(request->thread->engine, work);
+}
+
+size_t kal_works_values(const json_t *value)
+{
+    size_t count = 1, i;
+    const char *key;
+    json_t *member;
+
+    json_array_foreach(value, i, member) count += kal_works_values(member);
+    json_object_foreach((json_t *)(uintptr_t)value, key, member) count += kal_works_values(member);
+    return count;
+}
+
+size_t kal_works_size(const json_t *value, size_t text)
+{
+    return text + VALUE_BYTES * kal_works_values(value);
+}
+
 kal_works *kal_works_new(kal_request *request, kal_works_done done)
 {
     kal_works *batch = kal_calloc(1, sizeof(*batch));
@@ -77,7 +117,7 @@ void kal_works_submit(kal_works *batch)
     }
     *end = NULL;
     if (first)
-        kal_engine_submit(batch->request->engine, first);
+        kal_engine_submit(batch->request->thread->engine, first);
     else
         finish(batch);
 }

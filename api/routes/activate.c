@@ -23,7 +23,7 @@ static void on_published(kal_request *request, const kal_pg_reply *reply)
     }
     if (strcmp(reply->sqlstate, "KL002") == 0)
         kal_reply_error(request, KAL_ERR_INVALID_TRANSITION, "the flow keeps changing");
-    else if (!kal_reply_failed(request, reply))
+    else if (!kal_lifecycle_failed(request, reply))
         kal_lifecycle_changed(request, kal_pg_str(reply->rows[2], 0, 0));
 }
 
@@ -115,6 +115,7 @@ static void on_draft(kal_request *request, const kal_pg_reply *reply)
     if (kal_str_is(d.status, "archived")) {
         kal_reply_error(request, KAL_ERR_INVALID_TRANSITION, NULL);
     } else if (kal_pg_null(rows, 0, 2)) {
+        kal_lifecycle_tell(request); /* published, perhaps, by one whose answer was lost */
         kal_reply_error(request, KAL_ERR_NO_DRAFT_VERSION, NULL);
     } else {
         json_t *graph = kal_json_parse(kal_pg_str(rows, 0, 3), error);

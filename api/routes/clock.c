@@ -17,7 +17,7 @@ static void reply_time(kal_request *request, int64_t now_ms)
 
 static bool is_virtual(kal_request *request)
 {
-    if (kal_clock_is_virtual(kal_engine_clock(request->engine)))
+    if (kal_clock_is_virtual(kal_engine_clock(request->thread->engine)))
         return true;
     kal_reply_error(request, KAL_ERR_NOT_FOUND, "the server does not run on a virtual clock");
     return false;
@@ -52,5 +52,6 @@ void kal_route_clock_advance(kal_request *request)
         return;
     }
     kal_request_ref(request);
-    kal_engine_advance(request->engine, kal_request_now(request) + by, on_advanced, request);
+    kal_engine_advance(request->thread->engine, kal_request_now(request) + by, on_advanced,
+                       request);
 }

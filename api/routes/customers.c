@@ -3,6 +3,7 @@
 #include "api/check.h"
 #include "api/reply.h"
 #include "api/routes/routes.h"
+#include "api/works.h"
 #include "base/alloc.h"
 #include "base/zone.h"
 
@@ -12,7 +13,16 @@ typedef struct change {
     kal_customer_op op;
     int status;   /* of the answer */
     json_t *body; /* borrowed from the request */
+    size_t size;  /* in memory */
 } change;
+
+/* Where a profile that has become too large is told. */
+static const char *field_of(kal_customer_op op)
+{
+    return op == KAL_CUSTOMER_TAG           ? "tags"
+           : op == KAL_CUSTOMER_PREFERENCES ? "preferences"
+                                            : "properties";
+}
 
 static void on_done(kal_work *work)
 {
@@ -21,7 +31,9 @@ static void on_done(kal_work *work)
 
     if (work->err == KAL_OK)
         kal_reply_data(request, c->status, (kal_str){work->answer.data, work->answer.len});
-    else if (work->err == KAL_ERR_VALIDATION_FAILED && c->op == KAL_CUSTOMER_CREATE)
+    else if (work->err == KAL_ERR_VALIDATION_FAILED && work->message)
+        kal_reply_invalid(request, field_of(c->op), work->message);
+    else if (work->err == KAL_ERR_VALIDATION_FAILED)
         kal_reply_invalid(request, "external_id", KAL_TAKEN);
     else
         kal_reply_error(request, work->err, work->message);
@@ -32,27 +44,18 @@ static void on_done(kal_work *work)
 static void submit(kal_request *request, kal_str external_id)
 {
     const change *c = request->state;
-    kal_work *work = kal_work_new(KAL_WORK_CUSTOMER);
+    kal_work *work =
+        kal_works_make(request, KAL_WORK_CUSTOMER, external_id, json_incref(c->body), c->size);
 
     work->op = c->op;
-    work->tenant = request->caller.tenant;
-    work->customer_id = kal_strndup(external_id.p, external_id.n);
-    work->customer_key = kal_customer_key(work->tenant, external_id);
-    work->body = json_incref(c->body);
-    work->occurred_ms = INT64_MIN;
-    work->origin = request->thread->index;
-    work->deadline_ns = kal_request_deadline();
-    work->done = on_done;
-    work->data = request;
-    kal_request_ref(request);
-    kal_engine_submit(request->engine, work);
+    kal_works_send(request, work, on_done);
 }
 
 static void set_change(kal_request *request, kal_customer_op op, int status, json_t *body)
 {
     change *c = kal_calloc(1, sizeof(*c));
 
-    *c = (change){op, status, body};
+    *c = (change){op, status, body, kal_works_size(body, request->http->entity.len)};
     request->state = c;
 }
 
@@ -82,7 +85,7 @@ static void change_named(kal_request *request, kal_customer_op op, json_t *body)
     }
     kal_pg_call *call = kal_pool_tenant_call(request->caller.tenant);
     kal_pg_call_add_one(call, KAL_SQL_API_CUSTOMER_EXTERNAL, id);
-    kal_request_send(request, kal_engine_reads(request->engine), call, on_external);
+    kal_request_send(request, kal_engine_reads(request->thread->engine), call, on_external);
 }
 
 static bool check(kal_request *request, bool is_new)

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define BATCH_MOST 10000
+#define TOO_MANY "a batch has at most 10,000 events"
 
 /* What an event is wrong with, in the order in which it is told. */
 typedef struct event_problem {
@@ -65,20 +66,13 @@ static char *copy(const json_t *text)
 static kal_work *make(const kal_request *request, const json_t *event, size_t size,
                       int64_t occurred_ms)
 {
-    kal_work *work = kal_work_new(KAL_WORK_EVENT);
     json_t *data = json_object_get(event, "data");
-    kal_str customer = kal_json_get_str(event, "customer_id");
+    kal_work *work = kal_works_make(request, KAL_WORK_EVENT, kal_json_get_str(event, "customer_id"),
+                                    json_is_object(data) ? json_incref(data) : json_object(), size);
 
-    work->tenant = request->caller.tenant;
-    work->customer_id = kal_strndup(customer.p, customer.n);
-    work->customer_key = kal_customer_key(work->tenant, customer);
     work->event_type = copy(json_object_get(event, "event_type"));
     work->event_id = copy(json_object_get(event, "id"));
     work->occurred_ms = occurred_ms;
-    work->body = json_is_object(data) ? json_incref(data) : json_object();
-    work->size = size;
-    work->origin = request->thread->index;
-    work->deadline_ns = kal_request_deadline();
     return work;
 }
 
@@ -116,11 +110,8 @@ void kal_route_events(kal_request *request)
     } else if (problem.err != KAL_OK) {
         kal_reply_error(request, problem.err, NULL);
     } else {
-        kal_work *work = make(request, request->body, request->http->entity.len, occurred_ms);
-        work->done = on_done;
-        work->data = request;
-        kal_request_ref(request);
-        kal_engine_submit(request->engine, work);
+        size_t size = kal_works_size(request->body, request->http->entity.len);
+        kal_works_send(request, make(request, request->body, size, occurred_ms), on_done);
     }
 }
 
@@ -158,8 +149,8 @@ static void on_batch(kal_request *request, const kal_works *batch)
     kal_buf_deinit(&out);
 }
 
-/* Adds one event; NULL stands for a line that is no JSON. */
-static void add_event(kal_request *request, kal_works *batch, const json_t *event, size_t size)
+/* Adds one event of so many bytes of text; NULL stands for a line that is no JSON. */
+static void add_event(kal_request *request, kal_works *batch, const json_t *event, size_t text)
 {
     kal_works_item *item = kal_works_add(batch);
     int64_t occurred_ms;
@@ -172,13 +163,14 @@ static void add_event(kal_request *request, kal_works *batch, const json_t *even
     item->err = problem.err;
     item->field = problem.field;
     if (problem.err == KAL_OK)
-        item->work = make(request, event, size, occurred_ms);
+        item->work = make(request, event, kal_works_size(event, text), occurred_ms);
 }
 
-/* One event a line; blank lines count for nothing. False when there are too many. */
-static bool add_lines(kal_request *request, kal_works *batch)
+/* One event a line; blank lines count for nothing. What is wrong when there is too much. */
+static const char *add_lines(kal_request *request, kal_works *batch)
 {
     const char *at = request->http->entity.base, *end = at + request->http->entity.len;
+    size_t values = 0;
     char error[160];
 
     while (at < end) {
@@ -190,12 +182,15 @@ static bool add_lines(kal_request *request, kal_works *batch)
         if (line.n == 0)
             continue;
         if (batch->count == BATCH_MOST)
-            return false;
+            return TOO_MANY;
         json_t *event = kal_json_parse(line, error);
+        values += event ? kal_works_values(event) : 0;
         add_event(request, batch, event, line.n);
         json_decref(event);
+        if (values > KAL_JSON_MAX_VALUES)
+            return "a batch has at most 250,000 JSON values";
     }
-    return true;
+    return NULL;
 }
 
 static bool is_ndjson(const kal_request *request)
@@ -218,7 +213,7 @@ static bool add_array(kal_request *request, kal_works *batch)
         return false;
     }
     if (json_array_size(events) > BATCH_MOST) {
-        kal_reply_error(request, KAL_ERR_TOO_LARGE, "a batch has at most 10,000 events");
+        kal_reply_error(request, KAL_ERR_TOO_LARGE, TOO_MANY);
         return false;
     }
     for (size_t i = 0; i < json_array_size(events); i++)
@@ -232,8 +227,9 @@ void kal_route_events_batch(kal_request *request)
     kal_works *batch = kal_works_new(request, on_batch);
 
     if (is_ndjson(request)) {
-        if (!add_lines(request, batch)) {
-            kal_reply_error(request, KAL_ERR_TOO_LARGE, "a batch has at most 10,000 events");
+        const char *problem = add_lines(request, batch);
+        if (problem) {
+            kal_reply_error(request, KAL_ERR_TOO_LARGE, problem);
             kal_works_free(batch);
             return;
         }

@@ -1,6 +1,7 @@
 /* Writing flows: create, edit and delete drafts, move between states. */
 #include "api/check.h"
 #include "api/reply.h"
+#include "api/routes/lifecycle.h"
 #include "api/routes/routes.h"
 #include "flow/rules.h"
 
@@ -100,7 +101,7 @@ void kal_route_flows_create(kal_request *request)
 /* What a change of a draft answers: rows[1] are those it touched, rows[2] the flow as it is now. */
 static bool touched(kal_request *request, const kal_pg_reply *reply)
 {
-    if (kal_reply_failed(request, reply))
+    if (kal_lifecycle_failed(request, reply))
         return false;
     if (kal_pg_count(reply->rows[1]) == 1)
         return true;
@@ -136,7 +137,7 @@ void kal_route_flows_update(kal_request *request)
 static void on_deleted(kal_request *request, const kal_pg_reply *reply)
 {
     if (touched(request, reply))
-        kal_reply(request, 204, "", 0);
+        kal_lifecycle_changed(request, (kal_str){NULL, 0});
 }
 
 void kal_route_flows_delete(kal_request *request)

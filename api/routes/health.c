@@ -16,7 +16,7 @@ void kal_route_health_ready(kal_request *request)
     kal_engine_status status;
     char body[128];
 
-    kal_engine_get_status(request->engine, &status);
+    kal_engine_get_status(request->thread->engine, &status);
     bool ready = status.database && status.shards > 0 && status.owned == status.shards &&
                  !atomic_load(&request->thread->api->draining);
     int n = snprintf(body, sizeof(body),

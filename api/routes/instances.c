@@ -1,7 +1,7 @@
 /* GET /instances/:id with its steps, and cancel, which answers the same. */
 #include "api/reply.h"
 #include "api/routes/routes.h"
-#include "base/alloc.h"
+#include "api/works.h"
 
 static void on_instance(kal_request *request, const kal_pg_reply *reply)
 {
@@ -34,7 +34,7 @@ void kal_route_instances_get(kal_request *request)
     kal_args_add(args, kal_v_uuid(id));
     kal_args_add(args, kal_v_time(kal_request_now(request)));
     kal_pg_call_add(call, KAL_SQL_API_INSTANCE_GET, args);
-    kal_request_send(request, kal_engine_reads(request->engine), call, on_instance);
+    kal_request_send(request, kal_engine_reads(request->thread->engine), call, on_instance);
 }
 
 static void on_cancelled(kal_work *work)
@@ -60,18 +60,9 @@ static void on_customer(kal_request *request, const kal_pg_reply *reply)
         return;
     }
     kal_str customer = kal_pg_str(reply->rows[1], 0, 0);
-    kal_work *work = kal_work_new(KAL_WORK_CANCEL);
-    work->tenant = request->caller.tenant;
-    work->customer_id = kal_strndup(customer.p, customer.n);
-    work->customer_key = kal_customer_key(work->tenant, customer);
+    kal_work *work = kal_works_make(request, KAL_WORK_CANCEL, customer, NULL, 0);
     work->instance_id = id;
-    work->occurred_ms = INT64_MIN;
-    work->origin = request->thread->index;
-    work->deadline_ns = kal_request_deadline();
-    work->done = on_cancelled;
-    work->data = request;
-    kal_request_ref(request);
-    kal_engine_submit(request->engine, work);
+    kal_works_send(request, work, on_cancelled);
 }
 
 void kal_route_instances_cancel(kal_request *request)
@@ -82,5 +73,5 @@ void kal_route_instances_cancel(kal_request *request)
         return;
     kal_pg_call *call = kal_pool_tenant_call(request->caller.tenant);
     kal_pg_call_add_one(call, KAL_SQL_API_INSTANCE_CUSTOMER, kal_v_uuid(id));
-    kal_request_send(request, kal_engine_reads(request->engine), call, on_customer);
+    kal_request_send(request, kal_engine_reads(request->thread->engine), call, on_customer);
 }

@@ -14,7 +14,10 @@ static void on_known(void *data)
 {
     change *c = data;
 
-    kal_reply_data(c->request, 200, (kal_str){c->json.data, c->json.len});
+    if (c->json.len)
+        kal_reply_data(c->request, 200, (kal_str){c->json.data, c->json.len});
+    else
+        kal_reply(c->request, 204, "", 0);
     kal_request_unref(c->request);
     kal_buf_deinit(&c->json);
     kal_free(c);
@@ -30,27 +33,41 @@ void kal_lifecycle_changed(kal_request *request, kal_str json)
     kal_engine_flow_changed(request->thread->engine, request->caller.tenant, on_known, c);
 }
 
+static void on_told(void *data)
+{
+    (void)data;
+}
+
+void kal_lifecycle_tell(kal_request *request)
+{
+    kal_engine_flow_changed(request->thread->engine, request->caller.tenant, on_told, NULL);
+}
+
+bool kal_lifecycle_failed(kal_request *request, const kal_pg_reply *reply)
+{
+    if (reply->unknown && !request->thread->stopping) /* the shards go before the connections do */
+        kal_lifecycle_tell(request);
+    return kal_reply_failed(request, reply);
+}
+
 /* rows[1]: the flow when the statement moved it; rows[2]: the flow as it is now; request->state:
- * the status that was wanted. */
+ * the status that was wanted. A flow that has it already may have got it by a statement whose
+ * answer was lost, so the engine is told then too. */
 static void on_moved(kal_request *request, const kal_pg_reply *reply)
 {
     const char *wanted = request->state;
     char error[160];
 
-    if (kal_reply_failed(request, reply))
+    if (kal_lifecycle_failed(request, reply))
         return;
     if (kal_pg_count(reply->rows[2]) == 0) {
         kal_reply_error(request, KAL_ERR_NOT_FOUND, NULL);
         return;
     }
     kal_str json = kal_pg_str(reply->rows[2], 0, 0);
-    if (kal_pg_count(reply->rows[1]) == 1) {
-        kal_lifecycle_changed(request, json);
-        return;
-    }
     json_t *now = kal_json_parse(json, error);
-    if (kal_str_is(kal_json_get_str(now, "status"), wanted))
-        kal_reply_data(request, 200, json);
+    if (kal_pg_count(reply->rows[1]) == 1 || kal_str_is(kal_json_get_str(now, "status"), wanted))
+        kal_lifecycle_changed(request, json);
     else
         kal_reply_error(request, KAL_ERR_INVALID_TRANSITION, NULL);
     json_decref(now);

@@ -5,7 +5,13 @@
 
 #include "api/request.h"
 
-/* Tells the engine that the flow changed, then answers 200 {"data": json} (copied). */
+/* Tells the engine that the flow changed, then answers 200 {"data": json} (copied), or 204
+ * when there is no json. */
 void kal_lifecycle_changed(kal_request *request, kal_str json);
+/* Tells the engine only, for a flow that may have changed. */
+void kal_lifecycle_tell(kal_request *request);
+/* kal_reply_failed for a statement that changes a flow; tells the engine when it may be done all
+ * the same. */
+bool kal_lifecycle_failed(kal_request *request, const kal_pg_reply *reply);
 
 #endif

@@ -4,14 +4,14 @@
 
 void kal_route_node_types(kal_request *request)
 {
-    json_t *types = kal_lua_types(kal_engine_lua(request->engine));
+    json_t *types = kal_lua_types(kal_engine_lua(request->thread->engine));
 
     kal_reply_json(request, 200, json_pack("{s:o, s:n}", "data", types, "next_cursor"));
 }
 
 void kal_route_node_type(kal_request *request)
 {
-    json_t *types = kal_lua_types(kal_engine_lua(request->engine));
+    json_t *types = kal_lua_types(kal_engine_lua(request->thread->engine));
 
     for (size_t i = 0; i < json_array_size(types); i++) {
         json_t *type = json_array_get(types, i);

@@ -29,9 +29,7 @@
 #define STEPS                                                                                      \
     {                                                                                              \
         KAL_READ_LIST_OF, KAL_SQL_API_STEP_LIST, KAL_SQL_API_INSTANCE_CUSTOMER,                    \
-        {                                                                                          \
-            ID, CURSOR, LIMIT                                                                      \
-        }                                                                                          \
+            {ID, CURSOR, LIMIT}, 0                                                                 \
     }
 #define BATCH_BODY ((size_t)2 << 20)
 
@@ -42,9 +40,10 @@ static const kal_route routes[] = {
     {"POST", V1 "/flows/:id/trigger", EDITOR, KAL_RATE_TRIGGER, kal_route_trigger, {0}, BATCH_BODY},
 
     {"GET", V1 "/flows", VIEWER, API, NULL,
-     {KAL_READ_LIST, KAL_SQL_API_FLOW_LIST, 0, {CURSOR, LIMIT, TEXT("status")}}, 0},
+     {KAL_READ_LIST, KAL_SQL_API_FLOW_LIST, 0, {CURSOR, LIMIT, TEXT("status")}, 0}, 0},
     {"POST", V1 "/flows", EDITOR, API, kal_route_flows_create, {0}, 0},
-    {"GET", V1 "/flows/:id", VIEWER, API, NULL, {KAL_READ_ONE, KAL_SQL_API_FLOW_GET, 0, {ID}}, 0},
+    {"GET", V1 "/flows/:id", VIEWER, API, NULL, {KAL_READ_ONE, KAL_SQL_API_FLOW_GET, 0, {ID}, 0},
+     0},
     {"PUT", V1 "/flows/:id", EDITOR, API, kal_route_flows_update, {0}, 0},
     {"DELETE", V1 "/flows/:id", EDITOR, API, kal_route_flows_delete, {0}, 0},
     {"POST", V1 "/flows/:id/activate", EDITOR, API, kal_route_flows_activate, {0}, 0},
@@ -53,14 +52,14 @@ static const kal_route routes[] = {
     {"POST", V1 "/flows/:id/archive", EDITOR, API, kal_route_flows_archive, {0}, 0},
     {"GET", V1 "/flows/:id/versions", VIEWER, API, NULL,
      {KAL_READ_LIST_OF, KAL_SQL_API_VERSION_LIST, KAL_SQL_API_FLOW_EXISTS,
-      {ID, {KAL_PARAM_CURSOR_INT, NULL}, LIMIT}}, 0},
+      {ID, {KAL_PARAM_CURSOR_INT, NULL}, LIMIT}, 0}, 0},
     {"POST", V1 "/flows/:id/versions", EDITOR, API, kal_route_versions_create, {0}, 0},
     {"GET", V1 "/flows/:id/versions/:n", VIEWER, API, NULL,
-     {KAL_READ_ONE, KAL_SQL_API_VERSION_GET, 0, {ID, {KAL_PARAM_VERSION, NULL}}}, 0},
+     {KAL_READ_ONE, KAL_SQL_API_VERSION_GET, 0, {ID, {KAL_PARAM_VERSION, NULL}}, 0}, 0},
     {"GET", V1 "/flows/:id/instances", VIEWER, API, NULL,
      {KAL_READ_LIST_OF, KAL_SQL_API_INSTANCE_LIST, KAL_SQL_API_FLOW_EXISTS,
-      {ID, CURSOR, LIMIT, TEXT("status"), TEXT("customer_id"), {KAL_PARAM_INT, "version"},
-       NOW}}, 0},
+      {ID, CURSOR, LIMIT, TEXT("status"), {KAL_PARAM_INT, "version"}, NOW},
+      KAL_SQL_API_INSTANCE_OF_CUSTOMER}, 0},
 
     {"GET", V1 "/instances/:id", VIEWER, API, kal_route_instances_get, {0}, 0},
     {"GET", V1 "/instances/:id/timeline", VIEWER, API, NULL, STEPS, 0},
@@ -68,10 +67,10 @@ static const kal_route routes[] = {
     {"POST", V1 "/instances/:id/cancel", EDITOR, API, kal_route_instances_cancel, {0}, 0},
 
     {"GET", V1 "/customers", VIEWER, API, NULL,
-     {KAL_READ_LIST, KAL_SQL_API_CUSTOMER_LIST, 0, {CURSOR, LIMIT}}, 0},
+     {KAL_READ_LIST, KAL_SQL_API_CUSTOMER_LIST, 0, {CURSOR, LIMIT}, 0}, 0},
     {"POST", V1 "/customers", EDITOR, API, kal_route_customers_create, {0}, 0},
     {"GET", V1 "/customers/:id", VIEWER, API, NULL,
-     {KAL_READ_ONE, KAL_SQL_API_CUSTOMER_GET, 0, {{KAL_PARAM_CUSTOMER, NULL}}}, 0},
+     {KAL_READ_ONE, KAL_SQL_API_CUSTOMER_GET, 0, {{KAL_PARAM_CUSTOMER, NULL}}, 0}, 0},
     {"PUT", V1 "/customers/:id", EDITOR, API, kal_route_customers_update, {0}, 0},
     {"POST", V1 "/customers/:id/tags", EDITOR, API, kal_route_customers_tag, {0}, 0},
     {"DELETE", V1 "/customers/:id/tags", EDITOR, API, kal_route_customers_untag, {0}, 0},

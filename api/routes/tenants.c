@@ -37,7 +37,7 @@ void kal_route_tenants_create(kal_request *request)
     request->state = made;
     kal_pg_call *call =
         kal_tenant_create(kal_json_get_str(request->body, "name"), kal_request_now(request), made);
-    kal_request_send(request, kal_engine_writes(request->engine), call, on_created);
+    kal_request_send(request, kal_engine_writes(request->thread->engine), call, on_created);
 }
 
 static void on_tenant(kal_request *request, const kal_pg_reply *reply)
@@ -59,7 +59,7 @@ void kal_route_tenants_get(kal_request *request)
         return;
     kal_pg_call *call = kal_pg_call_new();
     kal_pg_call_add_one(call, KAL_SQL_API_TENANT_GET, kal_v_uuid(id));
-    kal_request_send(request, kal_engine_writes(request->engine), call, on_tenant);
+    kal_request_send(request, kal_engine_writes(request->thread->engine), call, on_tenant);
 }
 
 static void on_updated(kal_request *request, const kal_pg_reply *reply)
@@ -89,5 +89,5 @@ void kal_route_tenants_update(kal_request *request)
     kal_pg_call_add(call, KAL_SQL_API_TENANT_SETTINGS, args);
     kal_pg_call_add_one(call, KAL_SQL_API_TENANT_GET, kal_v_uuid(id));
     kal_buf_deinit(&text);
-    kal_request_send(request, kal_engine_writes(request->engine), call, on_updated);
+    kal_request_send(request, kal_engine_writes(request->thread->engine), call, on_updated);
 }

@@ -10,20 +10,16 @@
 
 #define CUSTOMERS_MOST 10000
 
-static kal_work *make(const kal_request *request, kal_uuid flow, const json_t *customer)
+static kal_work *make(const kal_request *request, kal_uuid flow, const json_t *customer,
+                      size_t size)
 {
-    kal_work *work = kal_work_new(KAL_WORK_TRIGGER);
     json_t *context = json_object_get(request->body, "context");
     kal_str id = {json_string_value(customer), json_string_length(customer)};
 
-    work->tenant = request->caller.tenant;
-    work->customer_id = kal_strndup(id.p, id.n);
-    work->customer_key = kal_customer_key(work->tenant, id);
+    kal_work *work =
+        kal_works_make(request, KAL_WORK_TRIGGER, id,
+                       json_is_object(context) ? json_incref(context) : json_object(), size);
     work->flow_id = flow;
-    work->occurred_ms = INT64_MIN;
-    work->body = json_is_object(context) ? json_incref(context) : json_object();
-    work->origin = request->thread->index;
-    work->deadline_ns = kal_request_deadline();
     return work;
 }
 
@@ -62,12 +58,8 @@ static void trigger_one(kal_request *request, kal_uuid flow)
     } else if (err != KAL_OK) {
         kal_reply_error(request, err, NULL);
     } else {
-        kal_work *work = make(request, flow, id);
-        work->size = request->http->entity.len;
-        work->done = on_done;
-        work->data = request;
-        kal_request_ref(request);
-        kal_engine_submit(request->engine, work);
+        size_t size = kal_works_size(request->body, request->http->entity.len);
+        kal_works_send(request, make(request, flow, id, size), on_done);
     }
 }
 
@@ -125,6 +117,8 @@ static void trigger_list(kal_request *request, kal_uuid flow, const json_t *ids)
         kal_reply_error(request, KAL_ERR_TOO_LARGE, "at most 10,000 customers a request");
         return;
     }
+    /* The works share the context. */
+    size_t size = kal_works_size(request->body, request->http->entity.len) / json_array_size(ids);
     kal_works *batch = kal_works_new(request, on_batch);
     for (size_t i = 0; i < json_array_size(ids); i++) {
         const json_t *id = json_array_get(ids, i);
@@ -132,8 +126,7 @@ static void trigger_list(kal_request *request, kal_uuid flow, const json_t *ids)
         item->err = check(id);
         if (item->err != KAL_OK)
             continue;
-        item->work = make(request, flow, id);
-        item->work->size = request->http->entity.len / json_array_size(ids);
+        item->work = make(request, flow, id, size);
     }
     kal_works_submit(batch);
 }

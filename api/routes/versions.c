@@ -50,5 +50,5 @@ void kal_route_versions_create(kal_request *request)
     kal_pg_call_add_one(call, KAL_SQL_API_VERSION_LAST, kal_v_uuid(flow));
     kal_buf_deinit(&graph);
     kal_buf_deinit(&mapping);
-    kal_request_send(request, kal_engine_reads(request->engine), call, on_created);
+    kal_request_send(request, kal_engine_reads(request->thread->engine), call, on_created);
 }

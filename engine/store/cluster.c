@@ -204,18 +204,25 @@ static bool bring_up(kal_cluster *cluster, kal_buf *error)
     return false;
 }
 
+/* What every process must find alike. */
+static bool locate(kal_cluster *cluster, const char *data_dir, kal_buf *error)
+{
+    cluster->home = join(data_dir, "postgres");
+    cluster->socket_dir = choose_socket_dir(data_dir);
+    cluster->conninfo = make_conninfo(cluster->socket_dir);
+    if (kal_user_find(cluster->home, &cluster->user))
+        return true;
+    kal_buf_puts(error, "PostgreSQL does not run as root, and there is no user postgres");
+    return false;
+}
+
 static bool prepare(kal_cluster *cluster, const char *data_dir, kal_buf *error)
 {
     char *log_dir = join(data_dir, "log"), *log = join(log_dir, "postgres.log");
     char *programs = NULL;
 
-    cluster->home = join(data_dir, "postgres");
-    cluster->socket_dir = choose_socket_dir(data_dir);
-    cluster->conninfo = make_conninfo(cluster->socket_dir);
-    if (!kal_user_find(cluster->home, &cluster->user))
-        kal_buf_puts(error, "PostgreSQL does not run as root, and there is no user postgres");
-    else if (open_data_dir(&cluster->user, data_dir, error) && make_dir(log_dir, error) &&
-             make_socket_dir(cluster, error))
+    if (locate(cluster, data_dir, error) && open_data_dir(&cluster->user, data_dir, error) &&
+        make_dir(log_dir, error) && make_socket_dir(cluster, error))
         programs = kal_initdb_programs(&cluster->user, cluster->home, error);
     if (programs && kal_initdb(&cluster->user, programs, cluster->home, error)) {
         kal_server_options options = {&cluster->user, programs, cluster->home, cluster->socket_dir,
@@ -242,16 +249,42 @@ kal_cluster *kal_cluster_start(const char *data_dir, kal_buf *error)
     return NULL;
 }
 
+static bool answers(const kal_cluster *cluster)
+{
+    kal_buf conninfo = {0};
+    kal_buf_printf(&conninfo, "%s connect_timeout=5", cluster->conninfo);
+    PGconn *conn = PQconnectdb(conninfo.data);
+    bool connected = PQstatus(conn) == CONNECTION_OK;
+    PQfinish(conn);
+    kal_buf_deinit(&conninfo);
+    return connected;
+}
+
+kal_cluster *kal_cluster_adopt(const char *data_dir)
+{
+    char folder[PATH_MAX];
+    kal_buf unused = {0};
+    kal_cluster *cluster = kal_calloc(1, sizeof *cluster);
+    bool there = realpath(data_dir, folder) && locate(cluster, folder, &unused) &&
+                 make_socket_dir(cluster, &unused) && answers(cluster);
+    kal_buf_deinit(&unused);
+    if (there)
+        return cluster;
+    kal_cluster_free(cluster);
+    return NULL;
+}
+
 const char *kal_cluster_conninfo(const kal_cluster *cluster)
 {
     return cluster->conninfo;
 }
 
-/* Starts the server again, at most one time in backoff_ms, which grows while it keeps dying. */
+/* Starts the server again, at most one time in backoff_ms, which grows while it keeps dying; one
+ * that somebody else has started is as good. */
 static void restart(kal_cluster *cluster, uint64_t now)
 {
     kal_buf words = {0};
-    if (now < cluster->retry_ms)
+    if (now < cluster->retry_ms || kal_server_adopt(cluster->server))
         return;
     if (now - cluster->started_ms > 2 * BACKOFF_MOST_MS) /* it had lived */
         cluster->backoff_ms = BACKOFF_LEAST_MS;

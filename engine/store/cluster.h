@@ -18,6 +18,9 @@ typedef struct kal_cluster kal_cluster;
  * data_dir/run or, when that path would pass 107 bytes, in a short directory under /tmp whose name
  * derives from it. */
 kal_cluster *kal_cluster_start(const char *data_dir, kal_buf *error);
+/* The one that another process runs, never started nor made here; NULL when its database does not
+ * answer (yet). */
+kal_cluster *kal_cluster_adopt(const char *data_dir);
 /* The conninfo string of the database "kalcifer"; owned by the cluster. */
 const char *kal_cluster_conninfo(const kal_cluster *cluster);
 /* Restarts the server when it dies, checked each second, until kal_cluster_stop. */

@@ -6,7 +6,8 @@ from http.client import HTTPConnection
 
 import pytest
 from support import postgres
-from support.client import Tenant
+from support.client import Client, Tenant
+from support.graphs import chain, node
 from support.server import Server
 
 DEADLINE = 20  # seconds, below the SIGALRM that is the last resort
@@ -74,3 +75,22 @@ def test_a_stop_ends_while_the_database_hangs(hanging):
     with hanging.database().cursor() as cursor:
         cursor.execute("SELECT event_id FROM event ORDER BY event_id")
         assert cursor.fetchall() == [("kept",), ("unknown",)]
+
+
+def test_a_stop_ends_while_a_flows_change_hangs():
+    server = Server(environment={"THREADS": "1"})
+    try:
+        tenant = Tenant(server.start().base)
+        flow = tenant.new_flow(chain(node("end", "exit")))
+        for pid in family(server):
+            os.kill(pid, signal.SIGSTOP)
+        connection = HTTPConnection(server.base.removeprefix("http://"), timeout=60)
+        connection.request("POST", f"/api/v1/flows/{flow}/pause",
+                           headers={"Authorization": f"Bearer {tenant.key}"})
+        assert Client(server.base).get("//health").status_code == 200  # after the one above
+        assert server.stop(DEADLINE + 5) == 1, server.log_tail()
+        assert connection.getresponse().status == 503
+        assert not server.sanitizer_reports(), server.log_tail(200)
+    finally:
+        resume(server)
+        server.remove()

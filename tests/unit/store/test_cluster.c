@@ -184,6 +184,40 @@ static void test_an_adopted_server_that_dies_comes_back(void **state)
     assert_int_equal(server_pid(dir), 0);
 }
 
+static void test_a_server_that_somebody_else_started_is_adopted(void **state)
+{
+    const char *dir = *state;
+    uv_loop_t loop;
+    assert_int_equal(uv_loop_init(&loop), 0);
+    kal_cluster *cluster = start(dir);
+    kal_cluster_supervise(cluster, &loop);
+    pid_t before = server_pid(dir);
+    assert_int_equal(kill(before, SIGKILL), 0);
+    assert_int_equal(waitpid(before, NULL, 0), before);
+    kal_cluster *other = start(dir);
+    uv_run(&loop, UV_RUN_ONCE); /* the supervisor's turn */
+    kal_cluster_unsupervise(cluster);
+    kal_loop_finish(&loop);
+    kal_cluster_free(other);
+    kal_cluster_stop(cluster);
+    assert_int_equal(server_pid(dir), 0);
+}
+
+static void test_only_a_server_that_answers_is_adopted(void **state)
+{
+    const char *dir = *state;
+    char path[128];
+    struct stat st;
+    assert_null(kal_cluster_adopt(dir));
+    snprintf(path, sizeof path, "%s/postgres", dir);
+    assert_int_not_equal(stat(path, &st), 0);
+    kal_cluster *cluster = start(dir), *adopted = kal_cluster_adopt(dir);
+    assert_non_null(adopted);
+    kal_cluster_free(adopted);
+    kal_cluster_stop(cluster);
+    assert_null(kal_cluster_adopt(dir));
+}
+
 static void test_an_initdb_that_was_killed_does_not_matter(void **state)
 {
     const char *dir = *state;
@@ -241,6 +275,8 @@ int main(void)
         IN_DIR(test_a_server_that_nobody_has_reaped_is_waited_for),
         IN_DIR(test_a_server_that_dies_comes_back),
         IN_DIR(test_an_adopted_server_that_dies_comes_back),
+        IN_DIR(test_a_server_that_somebody_else_started_is_adopted),
+        IN_DIR(test_only_a_server_that_answers_is_adopted),
         IN_DIR(test_an_initdb_that_was_killed_does_not_matter),
         IN_DIR(test_a_long_path_gets_a_short_socket),
         IN_DIR(test_a_version_that_is_not_here_is_told),
