@@ -6,6 +6,8 @@
 #include "base/log.h"
 
 #define MAX_ATTEMPTS 5
+#define FIRST_PAUSE_MS 1000 /* doubled by each failure, with jitter */
+#define MAX_DOUBLINGS 8
 
 typedef enum kal_stage {
     QUEUED,   /* not attempted, or to be tried again */
@@ -23,6 +25,7 @@ typedef struct kal_item {
     const kal_unit *unit; /* its row in the flush under way */
     int attempts, failures;
     int64_t at_ms;
+    int64_t again_ms;   /* while it rests: until then */
     const char *status; /* of the result: "sent", "failed", "in_doubt", "pending" (try again) */
     kal_buf error;
 } kal_item;
@@ -34,9 +37,11 @@ typedef struct kal_items {
 
 struct kal_outbox {
     kal_outbox_options options;
-    kal_items ready;  /* QUEUED and ANSWERED, in order */
-    kal_items flying; /* CLAIMED and WRITTEN */
-    kal_items parked; /* QUEUED, their flow is paused */
+    kal_items ready;   /* QUEUED and ANSWERED, in order */
+    kal_items flying;  /* CLAIMED and WRITTEN */
+    kal_items parked;  /* QUEUED, their flow is paused */
+    kal_items resting; /* QUEUED and ANSWERED, after a failure */
+    int64_t again_ms;  /* of the resting one whose time comes first; INT64_MAX: none rests */
 };
 
 static void append(kal_items *items, kal_item *item)
@@ -71,8 +76,9 @@ kal_outbox *kal_outbox_new(const kal_outbox_options *options)
 {
     kal_outbox *outbox = kal_calloc(1, sizeof *outbox);
     outbox->options = *options;
-    kal_items *all[] = {&outbox->ready, &outbox->flying, &outbox->parked};
-    for (size_t i = 0; i < 3; i++)
+    outbox->again_ms = INT64_MAX;
+    kal_items *all[] = {&outbox->ready, &outbox->flying, &outbox->parked, &outbox->resting};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         all[i]->last = &all[i]->first;
     return outbox;
 }
@@ -81,8 +87,8 @@ void kal_outbox_free(kal_outbox *outbox)
 {
     if (!outbox)
         return;
-    kal_items *all[] = {&outbox->ready, &outbox->flying, &outbox->parked};
-    for (size_t i = 0; i < 3; i++)
+    kal_items *all[] = {&outbox->ready, &outbox->flying, &outbox->parked, &outbox->resting};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         for (kal_item *item; (item = take(all[i]));)
             free_item(item);
     kal_free(outbox);
@@ -161,9 +167,35 @@ void kal_outbox_recover(kal_outbox *outbox, const kal_pg_rows *rows, bool ours)
     kal_strmap_deinit(&open);
 }
 
-bool kal_outbox_wants_flush(const kal_outbox *outbox)
+int64_t kal_outbox_next(const kal_outbox *outbox)
 {
-    return outbox->ready.first != NULL;
+    return outbox->ready.first ? INT64_MIN : outbox->again_ms;
+}
+
+/* Exponential, with a quarter of jitter from the random end of its id. */
+static void rest(kal_outbox *outbox, kal_item *item, int64_t now_ms)
+{
+    int doublings = item->failures < MAX_DOUBLINGS ? item->failures : MAX_DOUBLINGS;
+    int64_t pause_ms = (int64_t)FIRST_PAUSE_MS << doublings;
+    pause_ms += pause_ms * item->id.b[15] / (4 * UINT8_MAX);
+    item->again_ms = now_ms + pause_ms;
+    if (item->again_ms < outbox->again_ms)
+        outbox->again_ms = item->again_ms;
+    append(&outbox->resting, item);
+}
+
+static void rouse(kal_outbox *outbox, int64_t now_ms)
+{
+    if (now_ms < outbox->again_ms)
+        return;
+    outbox->again_ms = INT64_MAX;
+    for (size_t n = outbox->resting.count; n; n--) {
+        kal_item *item = take(&outbox->resting);
+        bool due = item->again_ms <= now_ms;
+        append(due ? &outbox->ready : &outbox->resting, item);
+        if (!due && item->again_ms < outbox->again_ms)
+            outbox->again_ms = item->again_ms;
+    }
 }
 
 /* status, attempts, provider_message_id, error, sent_at, failed_at of journal_delivery_move.sql */
@@ -187,6 +219,8 @@ static void write_row(kal_flush *flush, kal_item *item, const char *status)
 
 size_t kal_outbox_fill(kal_outbox *outbox, kal_flush *flush, size_t most, int64_t now_ms)
 {
+    rouse(outbox, now_ms);
+    bool acts = outbox->options.may_act(outbox->options.data);
     size_t budget = outbox->ready.count < most ? outbox->ready.count : most;
     while (budget--) {
         kal_item *item = take(&outbox->ready);
@@ -197,6 +231,9 @@ size_t kal_outbox_fill(kal_outbox *outbox, kal_flush *flush, size_t most, int64_
             write_row(flush, item, item->status);
         } else if (!outbox->options.may_send(outbox->options.data, item->flow)) {
             append(&outbox->parked, item);
+            continue;
+        } else if (!acts) {
+            rest(outbox, item, now_ms);
             continue;
         } else {
             item->stage = CLAIMED;
@@ -232,23 +269,23 @@ static void count(const kal_outbox *outbox, const kal_item *item)
 }
 
 /* What the flush has written; the rest is to be written again. */
-static void take_written(kal_outbox *outbox, kal_items *written)
+static void take_written(kal_outbox *outbox, kal_items *written, int64_t now_ms)
 {
     for (kal_item *item; (item = take(&outbox->flying));) {
-        if (kal_unit_err(item->unit) != KAL_ERR_UNAVAILABLE) {
+        if (kal_unit_err(item->unit) == KAL_OK) {
             append(written, item);
             continue;
         }
         item->attempts -= item->stage == CLAIMED;
         item->stage = item->stage == CLAIMED ? QUEUED : ANSWERED;
-        append(&outbox->ready, item);
+        rest(outbox, item, now_ms);
     }
 }
 
 size_t kal_outbox_committed(kal_outbox *outbox, int64_t now_ms)
 {
     kal_items flying = {.last = &flying.first};
-    take_written(outbox, &flying);
+    take_written(outbox, &flying, now_ms);
     if (!flying.count)
         return 0;
     bool acts = outbox->options.may_act(outbox->options.data);
@@ -266,6 +303,8 @@ size_t kal_outbox_committed(kal_outbox *outbox, int64_t now_ms)
         }
         if (item->stage == WRITTEN || (item->stage == CLAIMED && !acts)) {
             item->stage = QUEUED; /* it failed, or did not leave: it is tried again */
+            rest(outbox, item, now_ms);
+            continue;
         } else if (item->stage == CLAIMED && !err) {
             answer(item, "sent", NULL);
             count(outbox, item);

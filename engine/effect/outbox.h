@@ -34,8 +34,9 @@ void kal_outbox_add(kal_outbox *outbox, kal_uuid id, kal_uuid flow, kal_str prov
 /* Takes in pending deliveries as a takeover finds them (LOAD_PENDING). `ours`: the attempts that
  * are open were made by this node. */
 void kal_outbox_recover(kal_outbox *outbox, const kal_pg_rows *rows, bool ours);
-/* There is something to write: attempts or results. */
-bool kal_outbox_wants_flush(const kal_outbox *outbox);
+/* When there is something to write, attempts or results: INT64_MIN now, INT64_MAX not before more
+ * comes. What has failed rests, longer each time. */
+int64_t kal_outbox_next(const kal_outbox *outbox);
 /* Adds at most `most` rows to the flush, one unit each; answers how many. */
 size_t kal_outbox_fill(kal_outbox *outbox, kal_flush *flush, size_t most, int64_t now_ms);
 /* The flush is committed: results are done with, attempts leave now. Answers how many were sent. */

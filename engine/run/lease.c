@@ -161,13 +161,17 @@ static void on_polled(void *data, const kal_pg_reply *reply)
         again(lease, false);
         return;
     }
+    atomic_store(&lease->held_until_ns, lease->asked_ns + TTL_NS - SPARE_NS);
+    if (lease->stopped) { /* what is being drained is kept until it is let go */
+        again(lease, true);
+        return;
+    }
     const kal_pg_rows *rows = reply->rows[0];
     size_t n = kal_pg_count(rows);
     if (!lease->shards && n) {
         lease->shards = (int)n;
         lease->options.on_shards(lease->options.data, lease->shards);
     }
-    atomic_store(&lease->held_until_ns, lease->asked_ns + TTL_NS - SPARE_NS);
     kal_value *free_ones = kal_alloc((n + 1) * sizeof *free_ones);
     size_t n_free = 0;
     size_t missing = 0;
@@ -183,7 +187,7 @@ static void on_polled(void *data, const kal_pg_reply *reply)
     }
     tell_changes(lease, reply->rows[1]);
     ensure_partitions(lease);
-    if (n_free && !lease->stopped)
+    if (n_free)
         take(lease, free_ones, n_free);
     else
         again(lease, !missing);
@@ -192,7 +196,7 @@ static void on_polled(void *data, const kal_pg_reply *reply)
 
 void kal_lease_poll(kal_lease *lease)
 {
-    if (lease->polling || lease->stopped)
+    if (lease->polling)
         return;
     if (!kal_pg_is_up(lease->pg))
         return; /* its return polls */

@@ -31,9 +31,9 @@ typedef struct kal_lease_options {
 
 kal_lease *kal_lease_new(uv_loop_t *loop, const kal_lease_options *options);
 void kal_lease_free(kal_lease *lease);
-/* Polls now (a shard was lost). */
+/* Renews and takes what is free, now instead of a moment later; nothing while a poll is under way. */
 void kal_lease_poll(kal_lease *lease);
-/* Takes nothing more (the process stops). */
+/* Takes nothing more, and keeps what it has until that is released (the process stops). */
 void kal_lease_stop(kal_lease *lease);
 /* The leases are ours by the local clock, with a second to spare. From any thread. */
 bool kal_lease_holds(const kal_lease *lease);

@@ -21,7 +21,8 @@ static void on_timers(void *data, const kal_pg_reply *reply)
         kal_timer none = {.due_ms = INT64_MIN};
         kal_timers_end_load(&shard->timers, &none); /* asked again from the start */
         kal_log(KAL_LOG_WARN, "timers_not_loaded", "error", reply->message, NULL);
-        return; /* the connection's return pumps the shard */
+        kal_shard_wake_in(shard, RETRY_MS);
+        return;
     }
     const kal_pg_rows *rows = reply->rows[0];
     size_t count = kal_pg_count(rows);
@@ -44,7 +45,10 @@ bool kal_shard_refill(kal_shard *shard, int64_t until_ms)
     kal_timers *timers = &shard->timers;
     if (timers->loading)
         return true;
-    if (timers->horizon.due_ms > until_ms + HORIZON_MS / 2 || timers->heap.len >= REFILL_ROWS / 2)
+    /* Those beyond the horizon (a paused flow's, put off) do not keep others from being read. */
+    bool enough =
+        timers->heap.len >= REFILL_ROWS / 2 && kal_timers_next(timers) <= timers->horizon.due_ms;
+    if (timers->horizon.due_ms > until_ms + HORIZON_MS / 2 || enough)
         return false;
     kal_timer from;
     kal_timer horizon = {.due_ms = until_ms + HORIZON_MS, .seq = UINT32_MAX};
@@ -207,20 +211,29 @@ static void tell_change(kal_change *change)
     kal_free(change);
 }
 
+static void ignore(void *data)
+{
+    (void)data;
+}
+
+static void add_change(kal_shard *shard, kal_uuid tenant, void (*done)(void *data), void *data)
+{
+    kal_change *change = kal_alloc(sizeof *change);
+    *change = (kal_change){shard->changes, shard, tenant, done, data};
+    shard->changes = change;
+}
+
 static void on_change(void *data, kal_err err)
 {
     kal_change *change = data;
     kal_shard *shard = change->shard;
-    if (err) /* not known here any more: the next work of the tenant loads it */
+    if (err) { /* works load it anew; what waits for no work is asked for when it can be */
         kal_flows_tenant(shard->flows, change->tenant)->loaded = false;
+        add_change(shard, change->tenant, ignore, NULL);
+    }
     shard->changing--;
     tell_change(change);
     kal_shard_pump(shard);
-}
-
-static void ignore(void *data)
-{
-    (void)data;
 }
 
 /* What was queued of backlogs is done: the tenants are loaded anew, which queues more of them. */
@@ -257,9 +270,7 @@ void kal_shard_turn_ended(kal_shard *shard)
 
 void kal_shard_flow_changed(kal_shard *shard, kal_uuid tenant, void (*done)(void *data), void *data)
 {
-    kal_change *change = kal_alloc(sizeof *change);
-    *change = (kal_change){shard->changes, shard, tenant, done, data};
-    shard->changes = change;
+    add_change(shard, tenant, done, data);
     if (!shard->in_turn)
         kal_shard_turn_ended(shard);
 }

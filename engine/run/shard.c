@@ -10,6 +10,7 @@
 #define MAX_WORKS 4000 /* works of any kind, a turn */
 #define MAX_TIMERS_QUEUED 20000
 #define MAX_TIMERS_FIRED 500 /* a turn, more than one takes: the queue sees other tenants' too */
+#define LOCK_MS 2000 /* a row that somebody locks for longer costs its customer the turn */
 #define MIN_TICK_MS 1
 #define EXPIRE_MS 500 /* how often a long turn looks at deadlines */
 #define MAX_TICK_MS 60000
@@ -18,7 +19,7 @@ static bool may_send(void *data, kal_uuid flow)
 {
     kal_shard *shard = data;
     const kal_flow *known = kal_flows_find(shard->flows, flow);
-    return !known || known->status != KAL_FLOW_PAUSED;
+    return known && known->status != KAL_FLOW_PAUSED && known->status != KAL_FLOW_UNKNOWN;
 }
 
 static bool may_act(void *data)
@@ -35,6 +36,8 @@ static void on_state(void *data, bool up)
         return;
     kal_journal_resume(shard->journal);
     kal_shard_recover(shard, shard->recovered_ours);
+    if (!shard->in_turn)
+        kal_shard_turn_ended(shard); /* changes that met no connection */
     shard->wants_turn = true;
 }
 
@@ -65,20 +68,34 @@ static void on_tick(uv_timer_t *timer)
     uv_timer_start(shard->tick, on_tick, EXPIRE_MS, 0);
 }
 
+void kal_shard_wake_in(kal_shard *shard, uint64_t ms)
+{
+    if (!shard->in_turn)
+        uv_timer_start(shard->tick, on_tick, ms, 0);
+}
+
 static void on_closed(uv_handle_t *handle)
 {
     kal_free(handle);
 }
 
-/* What a lease gives and its loss takes away. */
+static void drain_class(kal_shard *shard, kal_class class)
+{
+    for (kal_work *work; (work = kal_queue_pop(shard->queue, class));)
+        kal_shard_answer(shard, work, KAL_ERR_UNAVAILABLE);
+}
+
 void kal_shard_forget(kal_shard *shard)
 {
+    for (int c = 0; c < KAL_CLASS_COUNT; c++)
+        drain_class(shard, (kal_class)c);
+    kal_shard_answer(shard, shard->again, KAL_ERR_UNAVAILABLE);
+    shard->again = NULL;
     kal_flows_free(shard->flows);
     kal_waits_free(shard->waits);
     kal_outbox_free(shard->outbox);
     kal_timers_deinit(&shard->timers);
     kal_strmap_deinit(&shard->replaying);
-    memset(&shard->replaying, 0, sizeof shard->replaying);
     shard->unfinished = NULL;
     shard->flows = kal_flows_new(shard->lua);
     shard->waits = kal_waits_new();
@@ -110,6 +127,7 @@ static void open_handles(kal_shard *shard)
     shard->pg_options = (kal_pg_options){
         .conninfo = shard->conninfo,
         .name = shard->name,
+        .lock_timeout_ms = LOCK_MS,
         .on_state = on_state,
         .data = shard,
     };
@@ -210,12 +228,6 @@ void kal_shard_submit(kal_shard *shard, kal_work *list)
     shard->wants_turn = true;
 }
 
-static void drain_class(kal_shard *shard, kal_class class)
-{
-    for (kal_work *work; (work = kal_queue_pop(shard->queue, class));)
-        kal_shard_answer(shard, work, KAL_ERR_UNAVAILABLE);
-}
-
 static bool tell_drained(kal_shard *shard)
 {
     void (*drained)(void *) = shard->drained;
@@ -228,12 +240,9 @@ static bool tell_drained(kal_shard *shard)
 void kal_shard_lose(kal_shard *shard)
 {
     shard->state = KAL_SHARD_OFF;
+    shard->recovery_failed = true; /* one under way is of the lease that went */
     if (shard->in_turn)
         return; /* the turn's end comes back here */
-    for (int c = 0; c < KAL_CLASS_COUNT; c++)
-        drain_class(shard, (kal_class)c);
-    kal_shard_answer(shard, shard->again, KAL_ERR_UNAVAILABLE);
-    shard->again = NULL;
     kal_shard_forget(shard);
     shard->options.on_lost(shard->options.data, shard->options.index);
     (void)tell_drained(shard);
@@ -307,10 +316,11 @@ static void take(kal_shard *shard, kal_batch *batch, size_t patient)
     kal_pace_took(&shard->pace, batch->bursts - bursts);
 }
 
-static bool has_patient_work(const kal_shard *shard)
+static bool has_patient_work(const kal_shard *shard, int64_t now_ms)
 {
     return kal_queue_count(shard->queue, KAL_CLASS_TIMER) ||
-           kal_queue_count(shard->queue, KAL_CLASS_BULK) || kal_outbox_wants_flush(shard->outbox);
+           kal_queue_count(shard->queue, KAL_CLASS_BULK) ||
+           kal_outbox_next(shard->outbox) <= now_ms;
 }
 
 /* The tenant whose all of it is, or NULL. Of what the outbox sends nobody is told. */
@@ -365,11 +375,10 @@ static void rest(kal_shard *shard, int64_t now_ms)
     }
     if (kal_clock_is_virtual(shard->options.clock))
         return;
-    int64_t sleep = kal_timers_next(&shard->timers) == KAL_NEVER
-                        ? MAX_TICK_MS
-                        : kal_timers_next(&shard->timers) - now_ms;
-    if (sleep > MAX_TICK_MS)
-        sleep = MAX_TICK_MS;
+    int64_t next = kal_timers_next(&shard->timers);
+    if (kal_outbox_next(shard->outbox) < next)
+        next = kal_outbox_next(shard->outbox);
+    int64_t sleep = next > now_ms + MAX_TICK_MS ? MAX_TICK_MS : next - now_ms;
     uv_timer_start(shard->tick, on_tick, (uint64_t)(sleep < MIN_TICK_MS ? MIN_TICK_MS : sleep), 0);
 }
 
@@ -393,7 +402,7 @@ static void try_turn(kal_shard *shard)
     uint64_t now_ns = kal_clock_mono_ns();
     size_t urgent = kal_queue_count(shard->queue, KAL_CLASS_EVENT) + (shard->again != NULL);
     size_t patient = 0;
-    if (has_patient_work(shard)) {
+    if (has_patient_work(shard, now_ms)) {
         patient = kal_pace_begin(&shard->pace, urgent, owner_of_patient_work(shard), now_ns);
     } else {
         kal_pace_idle(&shard->pace);

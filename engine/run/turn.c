@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define MAX_TRIES 3
+#define REFUSED_MS 60000 /* until a timer whose load was refused comes up again */
 
 static void plan(kal_shard *shard);
 
@@ -293,7 +294,12 @@ static void isolate(kal_shard *shard, const kal_pg_reply *reply)
     kal_batch *batch = shard->batch;
     kal_log(KAL_LOG_ERROR, "load_refused", "error", reply->message, NULL);
     if (batch->works == 1) {
-        answer_customers(shard, batch, KAL_ERR_VALIDATION_FAILED);
+        const kal_work *work = batch->customers->works;
+        if (work && work->kind == KAL_WORK_TIMER)
+            kal_timers_put(&shard->timers,
+                           &(kal_timer){batch->now_ms + REFUSED_MS, work->customer_key,
+                                        work->instance_id, work->seq});
+        answer_customers(shard, batch, reply->err);
         end_turn(shard);
         return;
     }

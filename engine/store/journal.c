@@ -189,9 +189,6 @@ void kal_journal_open(kal_journal *journal, int64_t epoch, int64_t seq)
 
 static void end(kal_journal *journal, kal_err err)
 {
-    for (size_t r = 0; err && r < journal->n_ranges; r++)
-        for (size_t u = journal->ranges[r].from; u < journal->ranges[r].to; u++)
-            journal->flush->units[u]->err = err;
     journal->flush = NULL;
     journal->n_ranges = 0;
     journal->done(journal->data, err);
@@ -253,12 +250,18 @@ static void refuse(kal_journal *journal, const kal_pg_reply *reply)
     send_range(journal);
 }
 
-/* No row is to blame. A statement that was cancelled (statement_timeout) may have waited for one
- * that somebody has locked, unless it was the lease's own. */
+/* No row is to blame: whatever keeps the lease from moving on, save that it is lost, keeps every
+ * row out. Another statement that was cancelled (lock_timeout, statement_timeout) may have waited
+ * for a row that somebody has locked. */
 static bool is_transient(const kal_pg_reply *reply)
 {
-    if (strcmp(reply->sqlstate, "57014") == 0 && !reply->unknown)
-        return reply->failed == LEASE;
+    if (reply->err == KAL_ERR_FENCED)
+        return false;
+    if (reply->failed == LEASE)
+        return true;
+    if (!reply->unknown &&
+        (strcmp(reply->sqlstate, "55P03") == 0 || strcmp(reply->sqlstate, "57014") == 0))
+        return false;
     return reply->err == KAL_ERR_UNAVAILABLE || strncmp(reply->sqlstate, "40", 2) == 0;
 }
 
@@ -279,14 +282,14 @@ static void on_flushed(void *data, const kal_pg_reply *reply)
     }
 }
 
-static size_t add_table(kal_journal *journal, kal_pg_call *call, kal_table table,
-                        const kal_range *range)
+static void add_table(kal_journal *journal, kal_pg_call *call, kal_table table,
+                      const kal_range *range)
 {
     size_t count = 0;
     for (size_t u = range->from; u < range->to; u++)
         count += journal->flush->units[u]->rows[table].count;
     if (!count)
-        return 0;
+        return;
     const kal_value **rows = kal_alloc(count * sizeof *rows);
     size_t n = 0;
     for (size_t u = range->from; u < range->to; u++)
@@ -296,7 +299,6 @@ static size_t add_table(kal_journal *journal, kal_pg_call *call, kal_table table
     kal_args_add_rows(args, specs[table].types, specs[table].columns, rows, count);
     kal_pg_call_add(call, specs[table].sql, args);
     kal_free(rows);
-    return count;
 }
 
 static void send_range(kal_journal *journal)
@@ -322,10 +324,6 @@ void kal_journal_flush(kal_journal *journal, kal_flush *flush,
     journal->data = data;
     journal->undecided = false;
     journal->retries = 0;
-    if (!flush->len) {
-        end(journal, KAL_OK);
-        return;
-    }
     journal->ranges[0] = (kal_range){0, flush->len};
     journal->n_ranges = 1;
     send_range(journal);

@@ -55,7 +55,8 @@ kal_unit *kal_flush_unit(kal_flush *flush);
  * the flush is freed). */
 kal_value *kal_unit_row(kal_unit *unit, kal_table table);
 /* How the unit ended: KAL_OK, or why the server refused it (UNAVAILABLE: it took longer than
- * statement_timeout, and may be written later), with the server's words for the log. */
+ * lock_timeout or statement_timeout, and may be written later), with the server's words for the
+ * log. */
 kal_err kal_unit_err(const kal_unit *unit);
 const char *kal_unit_message(const kal_unit *unit);
 
@@ -68,9 +69,9 @@ void kal_journal_free(kal_journal *journal);
 /* Sets epoch and sequence as read at the takeover. */
 void kal_journal_open(kal_journal *journal, int64_t epoch, int64_t seq);
 
-/* Writes the flush and calls done once when the fate of every unit is known, however long the
- * database is away: KAL_OK when the lease held (units tell their own fate), FENCED when it had
- * moved (no unit that was not reported OK is written). */
+/* Writes the flush, which has a unit, and calls done once when the fate of every unit is known,
+ * however long the database is away: KAL_OK when the lease held (units tell their own fate), FENCED
+ * when it had moved (units tell nothing). */
 void kal_journal_flush(kal_journal *journal, kal_flush *flush,
                        void (*done)(void *data, kal_err err), void *data);
 /* Appends every statement of a flush with no rows: prepared and planned ahead of the first event.

@@ -20,7 +20,7 @@ typedef struct kal_pg_statement {
 struct kal_pg {
     kal_pg_link link;
     char *conninfo, *name, *role;
-    int timeout_ms;
+    int timeout_ms, lock_timeout_ms;
     void (*on_state)(void *data, bool up);
     void *data;
     uv_timer_t timer; /* down: when to connect; connecting: the limit; up: watches for silence */
@@ -115,6 +115,7 @@ static void connect_now(uv_timer_t *timer)
         .name = pg->name,
         .role = pg->role,
         .statement_timeout_ms = pg->timeout_ms,
+        .lock_timeout_ms = pg->lock_timeout_ms,
     };
     uv_update_time(pg->link.loop); /* the loop may have been away for long */
     uv_timer_start(&pg->timer, on_connect_limit, KAL_PG_CONNECT_MS, 0);
@@ -366,6 +367,7 @@ kal_pg *kal_pg_new(uv_loop_t *loop, const kal_pg_options *options)
     pg->name = options->name ? kal_strdup(options->name) : NULL;
     pg->role = options->role ? kal_strdup(options->role) : NULL;
     pg->timeout_ms = kal_pg_timeout_ms(options);
+    pg->lock_timeout_ms = options->lock_timeout_ms;
     pg->on_state = options->on_state;
     pg->data = options->data;
     pg->delay_ms = DELAY_LEAST_MS;

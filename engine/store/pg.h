@@ -38,7 +38,8 @@ typedef struct kal_pg_options {
     const char *conninfo;                  /* copied */
     const char *name;                      /* application_name, copied; NULL: kalcifer */
     const char *role;                      /* SET ROLE after connecting, NULL: none; copied */
-    int statement_timeout_ms;              /* 0: 30000 */
+    int statement_timeout_ms;              /* 0: 30000; of a copy, the silence it bears */
+    int lock_timeout_ms;                   /* 0: none but statement_timeout */
     void (*on_state)(void *data, bool up); /* connected (again) or lost; may be NULL */
     void *data;
 } kal_pg_options;

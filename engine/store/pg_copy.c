@@ -271,7 +271,10 @@ kal_pg_copying *kal_pg_copy(uv_loop_t *loop, const kal_pg_options *options, kal_
     c->data = data;
     uv_timer_init(loop, &c->timer);
     c->timer.data = c;
-    if (kal_pg_link_open(&c->link, options))
+    kal_pg_options own = *options;
+    own.statement_timeout_ms = KAL_PG_NO_TIMEOUT; /* however many rows: silence ends it */
+    own.lock_timeout_ms = 0;
+    if (kal_pg_link_open(&c->link, &own))
         uv_timer_start(&c->timer, on_tick, KAL_PG_TICK_MS, KAL_PG_TICK_MS);
     else
         uv_timer_start(&c->timer, on_refused, 0, 0);

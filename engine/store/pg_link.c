@@ -24,11 +24,14 @@ kal_err kal_pg_sqlstate_err(const char *sqlstate)
         kal_err err;
     } meanings[] = {
         {"08", KAL_ERR_UNAVAILABLE},
+        {"25006", KAL_ERR_UNAVAILABLE}, /* read-only: a failover, or a host whose disk is full */
         {"53", KAL_ERR_UNAVAILABLE},
+        {"55P03", KAL_ERR_UNAVAILABLE},
         {"57P01", KAL_ERR_UNAVAILABLE},
         {"57P02", KAL_ERR_UNAVAILABLE},
         {"57P03", KAL_ERR_UNAVAILABLE},
         {"57014", KAL_ERR_UNAVAILABLE},
+        {"58", KAL_ERR_UNAVAILABLE},
         {"KL001", KAL_ERR_FENCED},
         {"23505", KAL_ERR_VALIDATION_FAILED},
         {"23503", KAL_ERR_IN_USE},
@@ -62,8 +65,12 @@ static void add_given_options(kal_buf *out, const char *conninfo)
 static void session_options(kal_buf *out, const kal_pg_options *options)
 {
     add_given_options(out, options->conninfo);
-    kal_buf_printf(out, " -c statement_timeout=%d -c idle_in_transaction_session_timeout=10s",
-                   kal_pg_timeout_ms(options));
+    kal_buf_printf(out,
+                   " -c statement_timeout=%d -c lock_timeout=%d"
+                   " -c idle_in_transaction_session_timeout=10s",
+                   options->statement_timeout_ms == KAL_PG_NO_TIMEOUT ? 0
+                                                                      : kal_pg_timeout_ms(options),
+                   options->lock_timeout_ms);
     if (!options->role)
         return;
     kal_buf_puts(out, " -c role=");

@@ -15,6 +15,7 @@
 #include <uv.h>
 
 #define KAL_PG_TIMEOUT_MS 30000 /* statement_timeout unless told otherwise */
+#define KAL_PG_NO_TIMEOUT (-1)  /* for statement_timeout: somebody else watches */
 #define KAL_PG_CONNECT_MS 5000  /* connecting may take this long */
 #define KAL_PG_TICK_MS 1000     /* how often silence is looked for */
 #define KAL_PG_SILENCE_MS 5000  /* beyond statement_timeout the server is taken for dead */

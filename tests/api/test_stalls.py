@@ -8,6 +8,7 @@ import pytest
 
 from support import postgres
 from support.client import Client, Tenant, wait_until
+from support.graphs import chain, node
 from support.server import Server
 
 
@@ -33,6 +34,30 @@ def processes(server):
         if int(fields[1]) == master:
             found.append(int(stat.parent.name))
     return found
+
+
+def test_a_database_that_only_reads_is_away_for_writes_and_loses_no_timer(own):
+    """A failover, or a host whose disk is full: no row is to blame, so none is refused."""
+    tenant = Tenant(own.base)
+    flow = tenant.new_flow(chain(node("w", "wait", duration="1s"), node("end", "exit")))
+    database = own.database()
+    database.autocommit = True
+
+    def only_read(value):
+        database.cursor().execute(f"ALTER SYSTEM SET default_transaction_read_only = {value}")
+        database.cursor().execute("SELECT pg_reload_conf()")
+
+    instance = tenant.trigger(flow, "c")
+    only_read("on")
+    try:
+        wait_until(lambda: tenant.post("/events", {"customer_id": "d", "event_type": "any"})
+                   .status_code == 503, 30, "writes are refused")
+        wait_until(lambda: own.log().count('"flush_retried"') > 3, 30, "flushes come again")
+    finally:
+        only_read("off")
+        database.close()
+    wait_until(lambda: tenant.instance(instance)["status"] == "completed", 30, "the timer's turn")
+    assert '"flush_refused"' not in own.log()
 
 
 def test_callers_are_told_when_the_database_stands_still(own):

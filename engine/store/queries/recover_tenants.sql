@@ -1,5 +1,11 @@
--- Tenants with unfinished business on a shard: held events, live instances of archived flows.
+-- Tenants with unfinished business on a shard: held events, deliveries to send, live instances of
+-- archived flows.
 SELECT DISTINCT tenant_id FROM held_event WHERE shard = $1::int2
+UNION
+SELECT DISTINCT f.tenant_id
+FROM delivery d
+JOIN flow f ON f.id = d.flow_id
+WHERE d.shard = $1::int2 AND d.status = 'pending'
 UNION
 SELECT DISTINCT f.tenant_id
 FROM flow f

@@ -45,12 +45,13 @@ static void on_done(void *data, kal_err err)
     r->err = err;
 }
 
-static void rig_open(rig *r, void **state)
+static void rig_open_within(rig *r, void **state, int statement_ms, int lock_ms)
 {
     *r = (rig){.f = *state, .log = tmpfile(), .clock = kal_clock_new_virtual(1790000000000)};
     kal_log_set_fd(fileno(r->log));
     kal_pg_options options = {.conninfo = kal_cluster_conninfo(r->f->cluster),
-                              .statement_timeout_ms = TIMEOUT_MS,
+                              .statement_timeout_ms = statement_ms,
+                              .lock_timeout_ms = lock_ms,
                               .on_state = on_state,
                               .data = r};
     r->other = PQconnectdb(options.conninfo);
@@ -59,6 +60,11 @@ static void rig_open(rig *r, void **state)
     r->journal = kal_journal_new(&r->f->loop, r->pg, 0, r->clock);
     kal_journal_open(r->journal, 1, 0);
     kal_loop_until(&r->f->loop, &r->up);
+}
+
+static void rig_open(rig *r, void **state)
+{
+    rig_open_within(r, state, TIMEOUT_MS, 0);
 }
 
 static void rig_close(rig *r)
@@ -176,6 +182,74 @@ static void test_a_locked_lease_is_waited_for(void **state)
     rig_close(&r);
 }
 
+/* A lock is given up long before the time of a statement is over. */
+static void test_a_lock_has_a_limit_of_its_own(void **state)
+{
+    rig r;
+    rig_open_within(&r, state, 0, TIMEOUT_MS);
+    assert_written(&r, "fifth");
+    kal_ask(r.other, "BEGIN");
+    kal_ask(r.other, "SELECT 1 FROM customer WHERE external_id = 'c2' FOR UPDATE");
+    kal_flush *flush = flush_of("sixth");
+    flush_now(&r, flush);
+    kal_loop_until(&r.f->loop, &r.done);
+    assert_int_equal(r.err, KAL_OK);
+    assert_string_equal(customers_with(&r, "sixth"), "c0 c1 c3 c4 c5 c6 c7");
+    assert_int_equal(logged(&r, "due to lock timeout"), 3);
+    kal_flush_free(flush);
+
+    flush = flush_of("seventh");
+    kal_ask(r.other, "ROLLBACK");
+    kal_ask(r.other, "BEGIN");
+    kal_ask(r.other, "SELECT 1 FROM shard_lease WHERE shard = 0 FOR UPDATE");
+    flush_now(&r, flush);
+    while (logged(&r, "due to lock timeout") < 4 && !r.done)
+        kal_loop_turn(&r.f->loop);
+    assert_false(r.done); /* of the lease's lock no customer is guilty */
+    kal_ask(r.other, "ROLLBACK");
+    kal_loop_until(&r.f->loop, &r.done);
+    assert_string_equal(customers_with(&r, "seventh"), "c0 c1 c2 c3 c4 c5 c6 c7");
+    kal_flush_free(flush);
+    rig_close(&r);
+}
+
+/* Flushes while every write to the table fails in this way, and it fails no more after a while. */
+static void write_through(void **state, const char *table, const char *sqlstate, const char *email)
+{
+    rig r;
+    char sql[300];
+    rig_open(&r, state);
+    kal_ask(r.f->sql, "CREATE SEQUENCE failures");
+    snprintf(sql, sizeof sql,
+             "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+             "IF nextval('failures') < 4 THEN RAISE 'not now' USING ERRCODE = '%s'; END IF; "
+             "RETURN NULL; END $$",
+             sqlstate);
+    kal_ask(r.f->sql, sql);
+    snprintf(sql, sizeof sql,
+             "CREATE TRIGGER failing BEFORE INSERT OR UPDATE ON %s EXECUTE FUNCTION fail()", table);
+    kal_ask(r.f->sql, sql);
+    kal_flush *flush = flush_of(email);
+    flush_now(&r, flush);
+    kal_loop_until(&r.f->loop, &r.done);
+    kal_ask(r.f->sql, "DROP FUNCTION fail CASCADE");
+    kal_ask(r.f->sql, "DROP SEQUENCE failures");
+    assert_int_equal(r.err, KAL_OK);
+    assert_string_equal(customers_with(&r, email), "c0 c1 c2 c3 c4 c5 c6 c7");
+    assert_int_equal(logged(&r, "\"attempt\":\"3\",\"rows\":\"8\""), 1); /* whole, each time */
+    kal_flush_free(flush);
+    rig_close(&r);
+}
+
+/* Callers would get 500, and instances fail, for a server that is not well. */
+static void test_what_blames_no_row_is_tried_again(void **state)
+{
+    write_through(state, "shard_lease", "55000", "lease");
+    write_through(state, "customer", "25006", "read-only");
+    write_through(state, "customer", "58030", "i/o");
+    write_through(state, "customer", "53100", "disk");
+}
+
 static bool may_send(void *data, kal_uuid flow)
 {
     (void)data;
@@ -233,7 +307,7 @@ static void test_a_message_whose_row_is_locked_does_not_leave(void **state)
     kal_ask(r.other, "ROLLBACK");
     assert_int_equal(sent_by(&r, outbox), 0);
     assert_string_equal(kal_ask(r.f->sql, "SELECT status FROM delivery"), "sent");
-    assert_false(kal_outbox_wants_flush(outbox));
+    assert_false(kal_outbox_next(outbox) <= 1790000000000);
     json_decref(json);
     kal_outbox_free(outbox);
     kal_ledger_close(ledger);
@@ -246,6 +320,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_locked_customer_is_refused_alone),
         cmocka_unit_test(test_a_locked_lease_is_waited_for),
+        cmocka_unit_test(test_a_lock_has_a_limit_of_its_own),
+        cmocka_unit_test(test_what_blames_no_row_is_tried_again),
         cmocka_unit_test(test_a_message_whose_row_is_locked_does_not_leave),
     };
     return cmocka_run_group_tests(tests, kal_cluster_fixture_open, kal_cluster_fixture_close);

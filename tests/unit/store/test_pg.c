@@ -397,6 +397,26 @@ static void test_copy_streams_all_rows_of_a_shard(void **state)
     assert_int_equal(none.rows, 0);
 }
 
+/* A takeover of very many waits takes longer than any other statement may. */
+static void test_a_copy_has_no_time_limit(void **state)
+{
+    kal_cluster_fixture *f = *state;
+    copied c = {0};
+    kal_pg_options options = {.conninfo = kal_cluster_conninfo(f->cluster),
+                              .statement_timeout_ms = 20,
+                              .lock_timeout_ms = 20};
+    kal_ask(f->sql, "BEGIN");
+    kal_ask(f->sql, "LOCK TABLE wait");
+    kal_pg_copy(&f->loop, &options, KAL_SQL_RECOVER_WAITS, 0, on_row, on_end, &c);
+    while (!c.ended && strcmp(kal_ask(f->sql, "SELECT count(*) FROM pg_locks WHERE NOT granted AND "
+                                              "waitstart < clock_timestamp() - interval '50 ms'"),
+                              "1") != 0)
+        kal_loop_turn(&f->loop);
+    kal_ask(f->sql, "ROLLBACK");
+    kal_loop_until(&f->loop, &c.ended);
+    assert_int_equal(c.err, KAL_OK);
+}
+
 static void test_copy_tells_what_the_server_refuses(void **state)
 {
     kal_cluster_fixture *f = *state;
@@ -453,6 +473,7 @@ int main(void)
         cmocka_unit_test(test_closing_answers_what_is_in_flight),
         cmocka_unit_test(test_no_server_no_answer_but_unavailable),
         cmocka_unit_test(test_copy_streams_all_rows_of_a_shard),
+        cmocka_unit_test(test_a_copy_has_no_time_limit),
         cmocka_unit_test(test_copy_tells_what_the_server_refuses),
         cmocka_unit_test(test_copy_without_a_server_ends),
         cmocka_unit_test(test_a_copy_that_is_stopped_tells_nothing),
