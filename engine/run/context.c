@@ -25,7 +25,7 @@ static void show_customer(kal_batch *batch, kal_instance *instance)
     set(batch, instance, "_customer", kal_profile_json(customer));
     char error[160];
     json_t *given = kal_json_parse(instance->context, error);
-    if (!json_object_get(given, "preferences"))
+    if (!json_is_object(json_object_get(given, "preferences")))
         kal_lua_context_set(batch->lua, instance->lua, "preferences", customer->preferences);
     json_decref(given);
 }

@@ -4,14 +4,17 @@ local cache = {}
 
 cache.LIMIT = 1000
 cache.BYTES = 4194304
+--- Of expressions: what a text compiles to takes some 250 times its room.
+cache.PROGRAMS = 262144
 
 --- Wraps `make(text)` → value | nil, err so that each text is made once.
 ---@generic T
 ---@param make fun(text: string): T?, string?
----@param limit? integer
+---@param limit? integer texts
+---@param most? integer their bytes together
 ---@return fun(text: string): T?, string?
-function cache.new(make, limit)
-  limit = limit or cache.LIMIT
+function cache.new(make, limit, most)
+  limit, most = limit or cache.LIMIT, most or cache.BYTES
   local values, errors, count, bytes = {}, {}, 0, 0
 
   return function(text)
@@ -19,7 +22,7 @@ function cache.new(make, limit)
     if value ~= nil then return value end
     local err = errors[text]
     if err then return nil, err end
-    if count >= limit or bytes + #text > cache.BYTES then
+    if count >= limit or bytes + #text > most then
       values, errors, count, bytes = {}, {}, 0, 0
     end
     count, bytes = count + 1, bytes + #text

@@ -198,7 +198,7 @@ local function compile_text(text)
   return { run = run, roots = roots }
 end
 
-local compiled = cache.new(compile_text)
+local compiled = cache.new(compile_text, cache.LIMIT, cache.PROGRAMS)
 
 --- The compiled expression, or nil and a sentence.
 ---@param text any

@@ -28,8 +28,10 @@ local function on_text(change)
   end
 end
 
+--- From both ends apart: one pattern for both would read blanks again and again.
 local function trim(text)
-  return text:match("^%s*(.*%S)") or ""
+  local from = text:match "^%s*()"
+  return from > #text and "" or text:match(".*%S", from)
 end
 
 local function starts_with(text, head)

@@ -6,17 +6,18 @@ local value = require "kal.value"
 
 local template = {}
 
-local P, C, Ct = lpeg.P, lpeg.C, lpeg.Ct
+local P, S, C, Ct = lpeg.P, lpeg.S, lpeg.C, lpeg.Ct
+local MAX_BYTES = 262144
 
 local function quoted(quote)
   return quote * (P "\\" * 1 + (1 - P(quote))) ^ 0 * quote
 end
 
-local inside = quoted '"' + quoted "'" + (1 - P "}}")
+local inside = quoted '"' + quoted "'" + (1 - P "}}" - S "\"'")
 local hole = P "{{" * Ct(C(inside ^ 0)) * "}}"
 local parts_of = Ct((C((1 - P "{{") ^ 1) + hole) ^ 0) * -1
 
---- Plain texts as they are, expressions in a table of one; all names that they read.
+--- Plain texts as they are, expressions in a table with their program; all names that they read.
 local function compile(text)
   local parts = parts_of:match(text)
   if not parts then return nil, "has a {{ that is not closed" end
@@ -25,13 +26,14 @@ local function compile(text)
     if type(part) == "table" then
       local program, err = expr.compile(part[1])
       if not program then return nil, "{{" .. part[1] .. "}}: " .. err end
+      part.program = program
       for root in pairs(program.roots) do compiled.roots[root] = true end
     end
   end
   return compiled
 end
 
-local compiled = cache.new(compile)
+local compiled = cache.new(compile, cache.LIMIT, cache.PROGRAMS)
 
 --- Whether a text has anything to replace.
 ---@param text any
@@ -59,7 +61,8 @@ function template.reads_customer(text)
   return found ~= nil and expr.reads_customer(found.roots)
 end
 
---- The text with its values, or nil and a sentence. A text without {{ comes back as it is.
+--- The text with its values, at most 256 KB, or nil and a sentence. A text without {{ comes back as
+--- it is. All its expressions share one budget of work.
 ---@param text string
 ---@param context table
 ---@param event? table
@@ -70,16 +73,19 @@ function template.render(text, context, event, now_ms)
   if not template.is_template(text) then return text end
   local found, err = compiled(text)
   if not found then return nil, err end
-  local out = {}
+  local out, bytes = {}, 0
+  value.begin()
   for i, part in ipairs(found.parts) do
     if type(part) == "table" then
-      local ok, x = expr.eval(part[1], context, event, now_ms)
+      local ok, x = pcall(part.program.run, context, event, now_ms)
       if ok then ok, x = pcall(value.text, x) end
       if not ok then return nil, "{{" .. part[1] .. "}}: " .. tostring(x) end
       out[i] = x
     else
       out[i] = part
     end
+    bytes = bytes + #out[i]
+    if bytes > MAX_BYTES then return nil, "is longer than 256 KB" end
   end
   return table.concat(out)
 end

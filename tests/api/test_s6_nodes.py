@@ -170,6 +170,15 @@ def test_preference_gate(tenant, preferences, channel, opted_in):
     assert tenant.path(instance)[-1] == ("yes" if opted_in else "no")
 
 
+@pytest.mark.parametrize("given,opted_in", [
+    ({"email": True}, True), (None, False), ("none", False), ([], False), (1, False)])
+def test_only_an_object_stands_for_the_customers_preferences(tenant, given, opted_in):
+    tenant.ok("POST", "/customers", {"external_id": "c", "preferences": {"email": False}}, 201)
+    flow = tenant.new_flow(fork(node("gate", "preference_gate", channel="email")))
+    instance = tenant.trigger(flow, "c", context={"preferences": given})
+    assert tenant.path(instance)[-1] == ("yes" if opted_in else "no")
+
+
 # Waits
 
 

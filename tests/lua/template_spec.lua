@@ -48,6 +48,20 @@ describe("template", function()
     assert.is_true(template.check "Hi {{ name }}")
   end)
 
+  it("bounds what it makes, and the work of all its expressions together", function()
+    context.long = ("a"):rep(100000)
+    assert.equal(200000, #render "{{ long }}{{ long }}")
+    assert.same({ nil, "is longer than 256 KB" }, { render "{{ long }}{{ long }}{{ long }}" })
+    local _, err = render(("{{ contains(long, 'b') }}"):rep(100))
+    assert.matches("too much work$", err)
+    context.long = nil
+  end)
+
+  it("refuses a quote that is not closed, however many there are", function()
+    assert.same({ nil, "has a {{ that is not closed" },
+      { template.check('{{' .. ('"\\'):rep(100000)) })
+  end)
+
   it("knows whether it reads the customer", function()
     assert.is_true(template.reads_customer "{{ name }} {{ _customer.email }}")
     assert.is_true(template.reads_customer "{{ preferences.email }}")
