@@ -31,7 +31,7 @@ typedef struct kal_lease_options {
 
 kal_lease *kal_lease_new(uv_loop_t *loop, const kal_lease_options *options);
 void kal_lease_free(kal_lease *lease);
-/* Renews and takes what is free, now instead of a moment later; nothing while a poll is under way. */
+/* Renews and takes what is free, now instead of a moment later. */
 void kal_lease_poll(kal_lease *lease);
 /* Takes nothing more, and keeps what it has until that is released (the process stops). */
 void kal_lease_stop(kal_lease *lease);

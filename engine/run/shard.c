@@ -10,7 +10,7 @@
 #define MAX_WORKS 4000 /* works of any kind, a turn */
 #define MAX_TIMERS_QUEUED 20000
 #define MAX_TIMERS_FIRED 500 /* a turn, more than one takes: the queue sees other tenants' too */
-#define LOCK_MS 2000 /* a row that somebody locks for longer costs its customer the turn */
+#define LOCK_MS 2000         /* a row that somebody locks for longer costs its customer the turn */
 #define MIN_TICK_MS 1
 #define EXPIRE_MS 500 /* how often a long turn looks at deadlines */
 #define MAX_TICK_MS 60000
@@ -61,6 +61,8 @@ static void on_tick(uv_timer_t *timer)
 {
     kal_shard *shard = timer->data;
     if (!shard->in_turn) {
+        kal_shard_recover(shard, shard->recovered_ours);
+        kal_shard_turn_ended(shard); /* changes that were not taken in */
         kal_shard_pump(shard);
         return;
     }
@@ -164,6 +166,8 @@ void kal_shard_free(kal_shard *shard)
         return;
     kal_pg_copy_stop(shard->copying);
     kal_pg_free(shard->pg);
+    shard->state = KAL_SHARD_OFF;
+    kal_shard_turn_ended(shard); /* changes that were not taken in are told */
     kal_journal_free(shard->journal);
     kal_load_free(shard->load);
     kal_batch_free(shard->batch);
@@ -240,9 +244,14 @@ static bool tell_drained(kal_shard *shard)
 void kal_shard_lose(kal_shard *shard)
 {
     shard->state = KAL_SHARD_OFF;
-    shard->recovery_failed = true; /* one under way is of the lease that went */
     if (shard->in_turn)
         return; /* the turn's end comes back here */
+    shard->recovery_failed = true; /* one under way is of the lease that went */
+    if (shard->copying) {
+        kal_pg_copy_stop(shard->copying);
+        shard->copying = NULL;
+        shard->recovering--;
+    }
     kal_shard_forget(shard);
     shard->options.on_lost(shard->options.data, shard->options.index);
     (void)tell_drained(shard);
