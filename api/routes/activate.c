@@ -85,7 +85,7 @@ static json_t *check(kal_request *request, const json_t *graph, const kal_pg_row
         return NULL;
     }
     json_decref(problems);
-    kal_graph *compiled = kal_graph_new(lua, graph);
+    kal_graph *compiled = kal_graph_new(lua, graph, NULL);
     if (!compiled) {
         kal_reply_error(request, KAL_ERR_INTERNAL,
                         "the graph was found right but does not compile");

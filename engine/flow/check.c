@@ -1,8 +1,9 @@
 /* All problems of a graph at once. Every walk is a loop over arrays, in nodes + edges, so that no
  * graph within the limits costs much; each message is made of names cut to their limit. */
+#include "flow/check.h"
+
 #include "base/alloc.h"
 #include "flow/rules.h"
-#include "flow/shape.h"
 
 #define MAX_PROBLEMS 1000
 #define MAX_NAME 255
@@ -19,6 +20,7 @@ typedef struct check {
     kal_buf text;    /* the next problem */
     kal_shape shape;
     json_t **described; /* what each node's type says, NULL when unknown */
+    bool form;          /* asks only for what compiling needs */
 } check;
 
 /* The length of a name cut to whole characters. */
@@ -133,7 +135,7 @@ static void check_type(check *c, uint32_t i, const json_t *node)
     }
     size_t k;
     json_t *problem;
-    json_array_foreach(json_object_get(described, "problems"), k, problem)
+    json_array_foreach(c->form ? NULL : json_object_get(described, "problems"), k, problem)
     {
         node_prefix(c, i);
         kal_buf_puts(&c->text, json_string_value(problem));
@@ -202,7 +204,14 @@ static void want_branch(check *c, kal_strmap *known, const kal_strmap *given, ka
         list_name(missing, "missing branch edges: ", branch);
 }
 
-static void want_branches(check *c, uint32_t i, kal_strmap *known, const kal_strmap *given)
+static kal_str on_error_of(const check *c, uint32_t i)
+{
+    const json_t *node = json_array_get(json_object_get(c->graph, "nodes"), i);
+    return kal_json_get_str(json_object_get(node, "config"), "on_error");
+}
+
+/* False when one is missing. */
+static bool want_branches(check *c, uint32_t i, kal_strmap *known, const kal_strmap *given)
 {
     kal_buf missing = {0};
     size_t k;
@@ -213,16 +222,18 @@ static void want_branches(check *c, uint32_t i, kal_strmap *known, const kal_str
         want_branch(c, known, given, &missing, key);
     }
     const json_t *node = json_array_get(json_object_get(c->graph, "nodes"), i);
-    kal_str on_error = kal_json_get_str(json_object_get(node, "config"), "on_error");
+    kal_str on_error = on_error_of(c, i);
     if (on_error.n && !kal_str_is(on_error, "fail") && !kal_str_is(on_error, "continue"))
         want_branch(c, known, given, &missing, on_error);
-    if (missing.len) {
+    bool all = missing.len == 0;
+    if (!all) {
         kal_str id = c->shape.ids[i], type = kal_json_get_str(node, "type");
         kal_buf_printf(&c->text, "node %.*s (%.*s) ", NAME(id), NAME(type));
         kal_buf_add(&c->text, missing.data, missing.len);
         report(c);
     }
     kal_buf_deinit(&missing);
+    return all;
 }
 
 /* A branch that the source does not give would never be walked. A config in error does not tell
@@ -243,6 +254,35 @@ static void refuse_branches(check *c, uint32_t i, const kal_strmap *known)
     }
 }
 
+/* An edge without a branch leads on from a plain result, which only an action gives where there are
+ * branches, and from a failure that is to continue: else it is never walked, and without one the
+ * failure ends the walk there unseen. */
+static void check_plain_edges(check *c, uint32_t i)
+{
+    const kal_shape *shape = &c->shape;
+    const json_t *described = c->described[i];
+    if (!json_array_size(json_object_get(described, "branches")))
+        return;
+    bool action = kal_str_is(kal_json_get_str(described, "category"), "action");
+    bool goes_on = kal_str_is(on_error_of(c, i), "continue"), plain = false;
+    for (uint32_t e = shape->first[i]; e < shape->first[i + 1]; e++) {
+        if (shape->edges[e].branch.p)
+            continue;
+        plain = true;
+        if (action || goes_on)
+            continue;
+        kal_str source = shape->ids[i], target = shape->ids[shape->edges[e].target];
+        kal_buf_printf(&c->text, "edge %.*s -> %.*s: has no branch, and node %.*s always takes one",
+                       NAME(source), NAME(target), NAME(source));
+        report(c);
+    }
+    if (goes_on && !plain) {
+        node_prefix(c, i);
+        kal_buf_puts(&c->text, "/on_error: continue needs an edge without a branch to go on by");
+        report(c);
+    }
+}
+
 static void check_branches(check *c, uint32_t i)
 {
     const kal_shape *shape = &c->shape;
@@ -252,7 +292,8 @@ static void check_branches(check *c, uint32_t i)
     for (uint32_t e = shape->first[i]; e < shape->first[i + 1]; e++)
         if (shape->edges[e].branch.p)
             (void)kal_strmap_put(&given, shape->edges[e].branch, c);
-    want_branches(c, i, &known, &given);
+    if (want_branches(c, i, &known, &given))
+        check_plain_edges(c, i);
     refuse_branches(c, i, &known);
     kal_strmap_deinit(&known);
     kal_strmap_deinit(&given);
@@ -326,19 +367,33 @@ static void report_orphans(check *c, const trail *t)
         report(c);
 }
 
-static void check_paths(check *c, bool entry)
+static void check_paths(check *c)
 {
     uint32_t n = c->shape.n_nodes;
     trail t = {.frames = kal_calloc(n, sizeof *t.frames), .at = kal_calloc(n, sizeof *t.at)};
     for (uint32_t i = 0; i < n; i++)
         if (is_entry(c, i))
             follow(c, &t, i);
-    if (entry)
+    if (!c->form && has_entry(c))
         report_orphans(c, &t);
     for (uint32_t i = 0; i < n; i++)
         follow(c, &t, i);
     kal_free(t.frames);
     kal_free(t.at);
+}
+
+/* What publishing asks for beyond what the compiled form needs. */
+static void check_rules(check *c)
+{
+    if (!has_entry(c))
+        say(c, "graph must have at least one entry node");
+    for (uint32_t i = 0; i < c->shape.n_nodes; i++)
+        check_branches(c, i);
+    kal_rules_exit(c->lua, kal_shape_member(c->graph, "exit_criteria"), "/exit_criteria",
+                   c->problems);
+    const json_t *cap = kal_shape_member(c->graph, "frequency_cap");
+    if (cap && !json_is_object(cap))
+        say(c, "/frequency_cap: must be a map");
 }
 
 static void check_graph(check *c)
@@ -347,37 +402,47 @@ static void check_graph(check *c)
     if (!check_list(c, "edges", KAL_GRAPH_MAX_EDGES) || !small)
         return;
     kal_shape_init(&c->shape, c->graph);
-    uint32_t n = c->shape.n_nodes;
-    c->described = kal_calloc(n, sizeof(json_t *));
-    for (uint32_t i = 0; i < n; i++)
+    c->described = kal_calloc(c->shape.n_nodes, sizeof(json_t *));
+    for (uint32_t i = 0; i < c->shape.n_nodes; i++)
         check_node(c, i);
-    bool entry = has_entry(c);
-    if (!entry)
-        say(c, "graph must have at least one entry node");
     size_t k;
     json_t *edge;
     json_array_foreach(json_object_get(c->graph, "edges"), k, edge) check_edge(c, k, edge);
-    for (uint32_t i = 0; i < n; i++)
-        check_branches(c, i);
-    check_paths(c, entry);
-    kal_rules_exit(c->lua, kal_shape_member(c->graph, "exit_criteria"), "/exit_criteria",
-                   c->problems);
-    const json_t *cap = kal_shape_member(c->graph, "frequency_cap");
-    if (cap && !json_is_object(cap))
-        say(c, "/frequency_cap: must be a map");
+    if (!c->form)
+        check_rules(c);
+    check_paths(c);
+}
+
+/* Checks, and frees what it has made: but of a right graph not what is asked for, or NULL. */
+static void run(check *c, kal_shape *shape, json_t ***described)
+{
+    if (json_is_object(c->graph))
+        check_graph(c);
+    else
+        say(c, "graph must be a map");
+    if (shape && described && !c->n_problems) {
+        *shape = c->shape;
+        *described = c->described;
+    } else {
+        for (uint32_t i = 0; i < c->shape.n_nodes; i++)
+            json_decref(c->described[i]);
+        kal_free(c->described);
+        kal_shape_deinit(&c->shape);
+    }
+    kal_strmap_deinit(&c->seen);
+    kal_buf_deinit(&c->text);
 }
 
 void kal_graph_check(kal_lua *lua, const json_t *graph, json_t *problems)
 {
     check c = {.lua = lua, .graph = graph, .problems = problems};
-    if (json_is_object(graph))
-        check_graph(&c);
-    else
-        say(&c, "graph must be a map");
-    for (uint32_t i = 0; c.described && i < c.shape.n_nodes; i++)
-        json_decref(c.described[i]);
-    kal_free(c.described);
-    kal_shape_deinit(&c.shape);
-    kal_strmap_deinit(&c.seen);
-    kal_buf_deinit(&c.text);
+    run(&c, NULL, NULL);
+}
+
+json_t **kal_check_form(kal_lua *lua, const json_t *graph, kal_shape *shape, json_t *problems)
+{
+    check c = {.lua = lua, .graph = graph, .problems = problems, .form = true};
+    json_t **described = NULL;
+    run(&c, shape, &described);
+    return described;
 }

@@ -1,5 +1,5 @@
 #include "base/alloc.h"
-#include "flow/shape.h"
+#include "flow/check.h"
 
 struct kal_graph {
     kal_lua *lua;
@@ -64,7 +64,6 @@ static void compile_node(kal_graph *g, uint32_t i, const json_t *json)
     node->n_edges = g->shape.first[i + 1] - g->shape.first[i];
     kal_str on_error = kal_json_get_str(node->config, "on_error");
     node->on_error = on_error.p ? on_error : kal_str_of("fail");
-    g->described[i] = kal_lua_describe(g->lua, node->type, node->config);
     read_description(node, g->described[i]);
     node->lua = kal_lua_node_new(g->lua, node->id, node->type, node->config);
 }
@@ -120,26 +119,19 @@ static void compile_paths(kal_graph *g)
     kal_free(order);
 }
 
-static bool is_right(kal_lua *lua, const json_t *graph)
+kal_graph *kal_graph_new(kal_lua *lua, const json_t *graph, json_t *problems)
 {
-    json_t *problems = json_array();
-    kal_graph_check(lua, graph, problems);
-    bool right = json_array_size(problems) == 0;
-    json_decref(problems);
-    return right;
-}
-
-kal_graph *kal_graph_new(kal_lua *lua, const json_t *graph)
-{
-    if (!is_right(lua, graph))
+    kal_shape shape;
+    json_t **described = kal_check_form(lua, graph, &shape, problems);
+    if (!described)
         return NULL;
     kal_graph *g = kal_calloc(1, sizeof *g);
     g->lua = lua;
     g->json = json_incref((json_t *)graph);
     g->no_config = json_object();
-    kal_shape_init(&g->shape, graph);
+    g->shape = shape;
+    g->described = described;
     g->nodes = kal_calloc(g->shape.n_nodes, sizeof *g->nodes);
-    g->described = kal_calloc(g->shape.n_nodes, sizeof(json_t *));
     size_t i;
     json_t *node;
     json_array_foreach(json_object_get(graph, "nodes"), i, node) compile_node(g, (uint32_t)i, node);

@@ -1,7 +1,7 @@
 /* A version's graph: checked with all problems at once, compiled to arrays for the walk.
- * Invariant: a compiled graph is a DAG whose every edge, branch and type is known; it does not
- * change. Indexes are positions in the JSON's nodes[], so they stay the same for a version.
- * Thread: the owner of the Lua state it was compiled with. Blocks: never. */
+ * Invariant: a compiled graph is a DAG whose every edge and type is known; it does not change.
+ * Indexes are positions in the JSON's nodes[], so they stay the same for a version. Thread: the
+ * owner of the Lua state it was compiled with. Blocks: never. */
 #ifndef KAL_FLOW_GRAPH_H
 #define KAL_FLOW_GRAPH_H
 
@@ -57,9 +57,11 @@ typedef struct kal_graph kal_graph;
  * of a graph that is no object. The graph is right when nothing was appended. */
 void kal_graph_check(kal_lua *lua, const json_t *graph, json_t *problems);
 
-/* Compiles a graph that kal_graph_check found right; NULL when it is not. Holds a reference to the
+/* Compiles a graph. Only what the compiled form needs is checked again (types that are there, ids,
+ * edges, a DAG): a version outlives rules that have become stricter since it was published. NULL
+ * with the problems appended to `problems` (or NULL) when it cannot be. Holds a reference to the
  * JSON. Free before the Lua state. */
-kal_graph *kal_graph_new(kal_lua *lua, const json_t *graph);
+kal_graph *kal_graph_new(kal_lua *lua, const json_t *graph, json_t *problems);
 void kal_graph_free(kal_graph *graph);
 
 uint32_t kal_graph_count(const kal_graph *graph);

@@ -29,6 +29,8 @@ static uint32_t read_edge(const kal_shape *shape, const json_t *json, kal_edge *
 {
     out->target = kal_shape_find(shape, kal_json_get_str(json, "target"));
     out->branch = kal_json_get_str(json, "branch");
+    if (out->branch.n == 0)
+        out->branch = (kal_str){0}; /* an empty name is none */
     if (out->target == KAL_GRAPH_NONE)
         return KAL_GRAPH_NONE;
     return kal_shape_find(shape, kal_json_get_str(json, "source"));

@@ -62,7 +62,6 @@ static kal_customer *add_customer(kal_batch *batch, const kal_work *work)
     kal_customer *customer = kal_arena_alloc(batch->arena, sizeof *customer);
     customer->key = work->customer_key;
     customer->tenant = work->tenant;
-    customer->want_events_ms = KAL_NEVER;
     customer->created_ms = customer->seen_ms = KAL_UNSET;
     customer->recent_last = &customer->recent;
     customer->works_last = &customer->works;
@@ -112,7 +111,6 @@ kal_instance *kal_customer_add_instance(kal_batch *batch, kal_customer *customer
     instance->customer = customer;
     instance->version = version;
     instance->next_seq = 1;
-    instance->entered_ms = batch->now_ms;
     instance->ended_ms = KAL_UNSET;
     kal_instance **last = &customer->instances;
     while (*last)

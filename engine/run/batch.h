@@ -73,7 +73,7 @@ struct kal_instance {
     kal_uuid *seen; /* events it has consumed, kept when its version looks back */
     size_t n_seen;
     kal_wait *waits, **waits_last; /* NULL: none yet */
-    int64_t entered_ms, ended_ms;
+    int64_t ended_ms;
     kal_str exit_reason;
     bool dirty;
 };
@@ -107,8 +107,7 @@ struct kal_customer {
     kal_str external_id; /* p NULL until known: timers know the key only */
     kal_unit *unit;
 
-    bool want_row, want_known, want_last;
-    int64_t want_events_ms; /* events since then; KAL_NEVER: none */
+    bool want_row;
 
     bool exists, created, dirty; /* the row */
     uint32_t stamp;              /* counts its changes, so that contexts see them */

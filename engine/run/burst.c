@@ -65,7 +65,7 @@ typedef struct kal_step {
 static kal_str trigger_text(kal_walk *walk, const kal_token *token)
 {
     kal_str type = kal_json_get_str(token->event, "event_type");
-    if (!token->event || !type.p)
+    if (!token->trigger || !type.p)
         return kal_str_of(token->trigger);
     kal_buf text = {0};
     kal_buf_puts(&text, "event:");
@@ -96,13 +96,15 @@ static void record(kal_walk *walk, const kal_token *token, const kal_step *step)
 
 /* ---- where tokens go ---- */
 
-static void follow(kal_walk *walk, const kal_graph_node *node, kal_str branch)
+/* The event that set the token going goes with it, until it waits. */
+static void follow(kal_walk *walk, const kal_token *token, kal_str branch)
 {
+    const kal_graph_node *node = kal_graph_at(walk->graph, token->node);
     for (uint32_t e = 0; e < node->n_edges; e++) {
         const kal_edge *edge = &node->edges[e];
         bool same = branch.p ? edge->branch.p && kal_str_eq(edge->branch, branch) : !edge->branch.p;
         if (same)
-            push_token(walk, edge->target);
+            push_token(walk, edge->target)->event = token->event;
     }
 }
 
@@ -116,9 +118,9 @@ static void fail(kal_walk *walk, const kal_token *token, kal_str reason)
         step.branch = node->on_error;
     record(walk, token, &step);
     if (branches)
-        follow(walk, node, node->on_error);
+        follow(walk, token, node->on_error);
     else if (node->on_error.p && kal_str_is(node->on_error, "continue"))
-        follow(walk, node, (kal_str){0});
+        follow(walk, token, (kal_str){0});
     else
         end_walk(walk, KAL_STATUS_FAILED, reason);
 }
@@ -184,7 +186,7 @@ static void rest(kal_walk *walk, const kal_token *token, const kal_outcome *outc
         look_back(walk, node, wait);
 }
 
-/* Puts a token down until its turn comes again. */
+/* Puts a token down until its turn comes again, without its event: thousands may rest at a time. */
 static void yield(kal_walk *walk, const kal_token *token)
 {
     kal_wait *wait = kal_instance_add_wait(walk->batch, walk->instance, token->node);
@@ -208,12 +210,11 @@ static bool fits(kal_walk *walk, const kal_lua_call *call, kal_str result)
 
 static void settle(kal_walk *walk, const kal_token *token, const kal_outcome *outcome)
 {
-    const kal_graph_node *node = kal_graph_at(walk->graph, token->node);
     kal_step step = {.status = "completed", .branch = outcome->branch, .output = outcome->result};
     switch (outcome->kind) {
     case KAL_OUTCOME_COMPLETE:
         record(walk, token, &step);
-        follow(walk, node, outcome->branch);
+        follow(walk, token, outcome->branch);
         break;
     case KAL_OUTCOME_WAIT:
         rest(walk, token, outcome);
@@ -276,13 +277,15 @@ static void execute(kal_walk *walk, const kal_token *token)
 
 /* ---- joins ---- */
 
-static void fire(kal_walk *walk, uint32_t node)
+static void fire(kal_walk *walk, uint32_t node, json_t *event)
 {
     walk->instance->joins[node] = KAL_JOIN_FIRED;
-    push_token(walk, node)->joined = true;
+    kal_token *token = push_token(walk, node);
+    token->joined = true;
+    token->event = event;
 }
 
-static void arrive(kal_walk *walk, uint32_t node)
+static void arrive(kal_walk *walk, uint32_t node, json_t *event)
 {
     kal_instance *instance = walk->instance;
     if (!instance->joins)
@@ -291,7 +294,7 @@ static void arrive(kal_walk *walk, uint32_t node)
     if (instance->joins[node] != KAL_JOIN_EMPTY)
         return;
     if (kal_graph_at(walk->graph, node)->join == KAL_JOIN_ANY) {
-        fire(walk, node);
+        fire(walk, node, event);
     } else {
         instance->joins[node] = KAL_JOIN_ARRIVED;
         walk->pending_joins++;
@@ -321,7 +324,7 @@ static void fire_joins(kal_walk *walk)
     for (uint32_t n = 0; walk->pending_joins && n < count; n++) {
         if (walk->instance->joins[n] == KAL_JOIN_ARRIVED && !expected(walk, n)) {
             walk->pending_joins--;
-            fire(walk, n);
+            fire(walk, n, NULL); /* many may have come, each with its own event */
         }
     }
 }
@@ -380,7 +383,7 @@ static void step(kal_walk *walk)
     }
     const kal_graph_node *node = kal_graph_at(walk->graph, token->node);
     if (node->join != KAL_JOIN_NONE && !token->joined && !token->wait)
-        arrive(walk, token->node);
+        arrive(walk, token->node, token->event);
     else if (walk->nodes >= KAL_BURST_NODES && !token->wait)
         yield(walk, token);
     else if (!exits(walk, NULL))

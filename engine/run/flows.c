@@ -206,15 +206,20 @@ static void compile(kal_flows *flows, kal_version *version, kal_str text)
         return;
     char error[160];
     json_t *json = kal_json_parse(text, error);
-    version->graph = json ? kal_graph_new(flows->lua, json) : NULL;
-    json_decref(json);
+    json_t *problems = json_array();
+    version->graph = json ? kal_graph_new(flows->lua, json, problems) : NULL;
     if (!version->graph) {
         char id[KAL_UUID_TEXT + 1];
+        const char *problem = json_string_value(json_array_get(problems, 0));
         kal_uuid_format(version->flow->id, id);
-        kal_log(KAL_LOG_ERROR, "version_broken", "flow_id", id, NULL);
+        kal_log(KAL_LOG_ERROR, "version_broken", "flow_id", id, "error", problem ? problem : error,
+                NULL);
         version->broken = true;
-        return;
     }
+    json_decref(problems);
+    json_decref(json);
+    if (version->broken)
+        return;
     for (uint32_t n = 0; n < kal_graph_count(version->graph); n++) {
         int64_t lookback = kal_graph_at(version->graph, n)->lookback_ms;
         if (lookback > version->lookback_ms)
@@ -244,15 +249,11 @@ static void add_entries(kal_tenant *tenant, kal_version *version)
     }
 }
 
-void kal_flows_query(kal_pg_call *call, const kal_uuid *tenants, size_t n)
+void kal_flows_query(kal_pg_call *call, const kal_value *tenants, size_t n)
 {
-    kal_value *values = kal_alloc(n * sizeof *values);
-    for (size_t i = 0; i < n; i++)
-        values[i] = kal_v_uuid(tenants[i]);
     kal_args *args = kal_args_new();
-    kal_args_add_array(args, KAL_UUID, values, n);
+    kal_args_add_array(args, KAL_UUID, tenants, n);
     kal_pg_call_add(call, KAL_SQL_LOAD_FLOWS, args);
-    kal_free(values);
 }
 
 static kal_flow_status status_of(kal_str text)

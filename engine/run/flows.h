@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 typedef enum kal_flow_status {
-    KAL_FLOW_UNKNOWN, /* its tenant is not loaded, or it was deleted */
+    KAL_FLOW_UNKNOWN, /* its tenant is not loaded yet, or it was deleted */
     KAL_FLOW_DRAFT,
     KAL_FLOW_ACTIVE,
     KAL_FLOW_PAUSED,
@@ -102,9 +102,9 @@ uint32_t kal_flows_place(kal_flows *flows, kal_version *version, kal_str node_id
 /* The place of a number. Borrowed until the next new place. */
 const kal_place *kal_flows_at(const kal_flows *flows, uint32_t place);
 
-/* Appends the query for tenants' flows (LOAD_FLOWS) and takes its rows in: flows that are gone
- * become unknown, entries are built anew, the tenants are loaded. */
-void kal_flows_query(kal_pg_call *call, const kal_uuid *tenants, size_t n);
+/* Appends the query for tenants' flows (LOAD_FLOWS; ids as values) and takes its rows in: flows
+ * that are gone become unknown, entries are built anew, the tenants are loaded. */
+void kal_flows_query(kal_pg_call *call, const kal_value *tenants, size_t n);
 void kal_flows_take(kal_flows *flows, const kal_uuid *tenants, size_t n, const kal_pg_rows *rows);
 /* Likewise for versions (LOAD_VERSIONS). */
 void kal_flows_query_versions(kal_pg_call *call, kal_version *const *versions, size_t n);

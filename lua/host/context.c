@@ -8,7 +8,6 @@ typedef struct context_job {
     const json_t *members, *accumulated;
     const char *key;
     const json_t *value;
-    bool found;
     kal_buf *out;
 } context_job;
 
@@ -61,22 +60,6 @@ void kal_lua_context_set(kal_lua *lua, kal_lua_ref context, const char *key, con
 {
     context_job job = {.ref = context, .key = key, .value = value};
     kal_state_must(lua, set, &job);
-}
-
-static void look(kal_lua *lua, void *job)
-{
-    context_job *context = job;
-    kal_state_push(lua, context->ref);
-    lua_pushstring(lua->L, context->key);
-    lua_rawget(lua->L, -2);
-    context->found = !lua_isnil(lua->L, -1);
-}
-
-bool kal_lua_context_has(kal_lua *lua, kal_lua_ref context, const char *key)
-{
-    context_job job = {.ref = context, .key = key};
-    kal_state_must(lua, look, &job);
-    return job.found;
 }
 
 static void write_accumulated(kal_lua *lua, void *job)

@@ -2,7 +2,8 @@
  * in and out, node functions called through one pcall.
  * Invariant: no Lua error leaves this module as anything but a value; the JIT is on and the
  * allocator never refuses.
- * Thread: the state's owner. Blocks: reads files in kal_lua_new only. */
+ * Thread: the state's owner. Blocks: kal_lua_new reads files; later only a `require` within a
+ * function does, of a module that nothing has asked for before. */
 #ifndef KAL_LUA_HOST_H
 #define KAL_LUA_HOST_H
 
@@ -56,8 +57,6 @@ KAL_MUST_USE kal_err kal_lua_context_new(kal_lua *lua, kal_str context, kal_str 
                                          kal_lua_ref *out);
 /* Sets a top-level member (`_customer`, `preferences`, …). */
 void kal_lua_context_set(kal_lua *lua, kal_lua_ref context, const char *key, const json_t *value);
-/* Whether the context has this top-level member. */
-bool kal_lua_context_has(kal_lua *lua, kal_lua_ref context, const char *key);
 /* Appends the JSON text of `accumulated`. */
 KAL_MUST_USE kal_err kal_lua_context_accumulated(kal_lua *lua, kal_lua_ref context, kal_buf *out);
 void kal_lua_unref(kal_lua *lua, kal_lua_ref ref);
@@ -67,7 +66,8 @@ typedef struct kal_lua_call {
     kal_lua_ref context;
     int64_t now_ms;      /* journey time of the burst */
     const char *trigger; /* NULL: execute; "event" or "timeout": resume */
-    const json_t *event; /* what started or resumed it, {id, event_type, data, occurred_at}; NULL */
+    const json_t *event; /* what started or resumed the walk, {id, event_type, data, occurred_at},
+                            or NULL; does not change while there are references to it */
     const json_t *state; /* what the wait kept (outcome.wait{state=…}), or NULL */
 } kal_lua_call;
 
@@ -95,7 +95,8 @@ typedef struct kal_outcome {
  * accumulated[node id]. Texts live in the arena. */
 void kal_lua_run(kal_lua *lua, const kal_lua_call *call, kal_arena *arena, kal_outcome *out);
 
-/* Takes the node's result out of the context's `accumulated` again. */
+/* Takes the result of the last run out of the context's `accumulated` again: what the node had
+ * there before is back. */
 void kal_lua_forget(kal_lua *lua, const kal_lua_call *call);
 
 /* Evaluates an expression (kal.expr) over a context to its truth. KAL_ERR_VALIDATION_FAILED with a

@@ -9,6 +9,10 @@
 
 #define LATEST_MS 253402300799999.0 /* the end of the year 9999 */
 
+/* Kept in the Lua registry: the event of lua->event, the result that the last run may replace. */
+#define EVENT_KEY "kal.event"
+#define OLDER_KEY "kal.older"
+
 struct kal_lua_node {
     kal_lua_ref ref;
     char *id;
@@ -174,6 +178,39 @@ static void take_outcome(kal_lua *lua, run_job *run)
     out->effects = effects_at(lua);
 }
 
+/* A burst shows one event to many nodes. */
+static void push_event(kal_lua *lua, const json_t *event)
+{
+    if (event != lua->event) {
+        kal_value_push(lua->L, lua->values, event);
+        lua_setfield(lua->L, LUA_REGISTRYINDEX, EVENT_KEY);
+        json_decref(lua->event);
+        lua->event = json_incref((json_t *)event);
+    }
+    lua_getfield(lua->L, LUA_REGISTRYINDEX, EVENT_KEY);
+}
+
+/* Pushes `accumulated`; false when the call has none. */
+static bool push_results(kal_lua *lua, const kal_lua_call *call)
+{
+    kal_state_push(lua, call->context);
+    if (!lua_istable(lua->L, -1))
+        return false;
+    lua_getfield(lua->L, -1, "accumulated");
+    return lua_istable(lua->L, -1);
+}
+
+static void note_older(kal_lua *lua, const kal_lua_call *call)
+{
+    int top = lua_gettop(lua->L);
+    if (push_results(lua, call))
+        lua_getfield(lua->L, -1, call->node->id);
+    else
+        lua_pushnil(lua->L);
+    lua_setfield(lua->L, LUA_REGISTRYINDEX, OLDER_KEY);
+    lua_settop(lua->L, top);
+}
+
 static void run_node(kal_lua *lua, void *job)
 {
     run_job *run = job;
@@ -183,12 +220,13 @@ static void run_node(kal_lua *lua, void *job)
         luaL_error(L, "the node's type is not installed");
         return; /* not reached */
     }
+    note_older(lua, call);
     kal_state_push(lua, lua->run);
     kal_state_push(lua, call->node->ref);
     kal_state_push(lua, call->context);
     lua_pushnumber(L, (lua_Number)call->now_ms);
     lua_pushstring(L, call->trigger); /* NULL is nil */
-    kal_value_push(L, lua->values, call->event);
+    push_event(lua, call->event);
     kal_value_push(L, lua->values, call->state);
     run->ran = true;
     lua_call(L, 6, VALUES);
@@ -199,15 +237,10 @@ static void run_node(kal_lua *lua, void *job)
 static void forget(kal_lua *lua, void *job)
 {
     const kal_lua_call *call = job;
-    kal_state_push(lua, call->context);
-    if (!lua_istable(lua->L, -1))
-        return; /* the call had no context */
-    lua_getfield(lua->L, -1, "accumulated");
-    if (!lua_istable(lua->L, -1))
+    if (!push_results(lua, call))
         return;
-    lua_pushstring(lua->L, call->node->id);
-    lua_pushnil(lua->L);
-    lua_rawset(lua->L, -3);
+    lua_getfield(lua->L, LUA_REGISTRYINDEX, OLDER_KEY);
+    lua_setfield(lua->L, -2, call->node->id);
 }
 
 void kal_lua_forget(kal_lua *lua, const kal_lua_call *call)

@@ -187,6 +187,7 @@ void kal_lua_free(kal_lua *lua)
         return;
     if (lua->L != NULL)
         lua_close(lua->L);
+    json_decref(lua->event);
     kal_buf_deinit(&lua->reason);
     kal_buf_deinit(&lua->file);
     kal_free(lua->home);

@@ -19,6 +19,7 @@ struct kal_lua {
     kal_lua_ref types, describe, node, provider, run, truth, check; /* the Lua side's functions */
     kal_state_work work; /* of the protected call that begins */
     void *job;
+    json_t *event;  /* that Lua has seen last, and keeps */
     kal_buf reason; /* of the last protected call that failed */
     kal_buf file;   /* the Lua file being read */
 };

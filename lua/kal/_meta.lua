@@ -26,7 +26,7 @@
 ---@field now number journey time, milliseconds since 1970
 ---@field context table the instance's context: _customer_id, preferences, accumulated …
 ---@field customer? table context._customer, when the node needs it
----@field event? kal.Event what started or resumed the node
+---@field event? kal.Event what started or resumed the walk, until the next wait
 ---@field trigger? "event"|"timeout" nil while executing
 ---@field state? table what the wait kept
 ---@field node_id string

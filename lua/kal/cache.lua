@@ -1,10 +1,11 @@
---- A bounded memory of a pure function of one string. When it is full it is emptied, not aged: the
---- texts of the flows in use come back at once, and no bookkeeping sits on the hot path.
+--- A memory of a pure function of one string, bounded by the count of the texts and by their bytes.
+--- When it is full it is emptied, not aged: what the flows in use need is made once more, and no
+--- bookkeeping sits on the hot path. A text that would fill it alone is not kept.
 local cache = {}
 
 cache.LIMIT = 1000
 cache.BYTES = 4194304
---- Of expressions: what a text compiles to takes some 250 times its room.
+--- Of what is compiled: that takes up to some 250 times the room of its text.
 cache.PROGRAMS = 262144
 
 --- Wraps `make(text)` → value | nil, err so that each text is made once.
@@ -22,6 +23,7 @@ function cache.new(make, limit, most)
     if value ~= nil then return value end
     local err = errors[text]
     if err then return nil, err end
+    if #text > most then return make(text) end
     if count >= limit or bytes + #text > most then
       values, errors, count, bytes = {}, {}, 0, 0
     end

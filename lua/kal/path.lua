@@ -26,7 +26,7 @@ end
 
 --- The steps of a dot path.
 ---@type fun(text: string): kal.Path
-path.split = cache.new(split)
+path.split = cache.new(split, cache.LIMIT, cache.PROGRAMS)
 
 --- The value at the end of the steps from the `first` one on; nil when missing or null.
 ---@param value any

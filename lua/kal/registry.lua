@@ -107,6 +107,20 @@ function registry.provider(name)
   return providers[name]
 end
 
+--- Whether a provider is there and sends by the channel.
+---@param name any
+---@param channel string
+---@return true?
+---@return string? err
+function registry.check_provider(name, channel)
+  local provider = providers[name]
+  if not provider then return nil, "is not installed" end
+  for _, known in ipairs(provider.channels) do
+    if known == channel then return true end
+  end
+  return nil, "does not send by " .. channel
+end
+
 local function shown_branches(module)
   if type(module.branches) ~= "function" then
     return module.branches and native.array(module.branches)

@@ -2,8 +2,8 @@
 ---
 --- Keywords: type (a name or a list of names), properties, required, additionalProperties (only
 --- false has a meaning), items, minItems, maxItems, enum, const, minimum, maximum,
---- exclusiveMinimum, minLength, maxLength, format (duration, date-time, time), anyOf, default,
---- description. Null counts as left out, and a required string must not be empty.
+--- exclusiveMinimum, minLength (characters), maxLength (bytes), format (duration, date-time, time),
+--- anyOf, default, description. Null counts as left out, and a required string must not be empty.
 local native = require "kal.native"
 local duration = require "kal.duration"
 
@@ -95,8 +95,8 @@ local function check_string(value, node, pointer, problems)
     local blank = node.minLength == 1
     report(problems, pointer, blank and "can't be blank"
       or "must have at least " .. node.minLength .. " characters")
-  elseif node.maxLength and native.utf8_len(value) > node.maxLength then
-    report(problems, pointer, "must have at most " .. node.maxLength .. " characters")
+  elseif node.maxLength and #value > node.maxLength then
+    report(problems, pointer, "must have at most " .. node.maxLength .. " bytes")
   elseif node.format then
     local fits, message = FORMATS[node.format](value)
     if not fits then report(problems, pointer, message) end

@@ -17,8 +17,11 @@ local inside = quoted '"' + quoted "'" + (1 - P "}}" - S "\"'")
 local hole = P "{{" * Ct(C(inside ^ 0)) * "}}"
 local parts_of = Ct((C((1 - P "{{") ^ 1) + hole) ^ 0) * -1
 
+local TOO_LONG = "is longer than 256 KB"
+
 --- Plain texts as they are, expressions in a table with their program; all names that they read.
 local function compile(text)
+  if #text > MAX_BYTES then return nil, TOO_LONG end
   local parts = parts_of:match(text)
   if not parts then return nil, "has a {{ that is not closed" end
   local compiled = { parts = parts, roots = {} }
@@ -34,6 +37,10 @@ local function compile(text)
 end
 
 local compiled = cache.new(compile, cache.LIMIT, cache.PROGRAMS)
+
+local function hole_text(part, context, event, now_ms)
+  return value.charged(value.text(part.program.run(context, event, now_ms)))
+end
 
 --- Whether a text has anything to replace.
 ---@param text any
@@ -77,15 +84,14 @@ function template.render(text, context, event, now_ms)
   value.begin()
   for i, part in ipairs(found.parts) do
     if type(part) == "table" then
-      local ok, x = pcall(part.program.run, context, event, now_ms)
-      if ok then ok, x = pcall(value.text, x) end
+      local ok, x = pcall(hole_text, part, context, event, now_ms)
       if not ok then return nil, "{{" .. part[1] .. "}}: " .. tostring(x) end
       out[i] = x
     else
       out[i] = part
     end
     bytes = bytes + #out[i]
-    if bytes > MAX_BYTES then return nil, "is longer than 256 KB" end
+    if bytes > MAX_BYTES then return nil, TOO_LONG end
   end
   return table.concat(out)
 end

@@ -1,8 +1,10 @@
 --- What JSON values mean to expressions and conditions: truth, equality, order, text, membership.
 ---
 --- A missing value and null are the same: nil here. Values of different types are never equal and
---- never in order. Work is bounded: what a step costs is charged, and an evaluation that goes over
---- its budget raises, so no text of a tenant holds the engine up.
+--- never in order. Work is bounded: what is more than one look at a value is charged (deep
+--- equality, searches, texts made), and an evaluation that goes over its budget raises; what is not
+--- charged is as much as an expression of 4 KB can ask for. So no text of a tenant holds the engine
+--- up.
 local native = require "kal.native"
 
 local value = {}

@@ -6,6 +6,9 @@ local outcome = require "kal.outcome"
 local path = require "kal.path"
 local value = require "kal.value"
 
+--- The result shows the field, and would hold itself.
+local NO_NODE = "must name a node, as in accumulated.NODE"
+
 local function shown(x)
   if x == nil then return native.null end
   return x
@@ -29,6 +32,7 @@ local function check(config)
   end
   if not config.expression then
     if config.field == nil or config.field == "" then report("/field", "can't be blank") end
+    if config.field == "accumulated" then report("/field", NO_NODE) end
   elseif config.field then
     report("/expression", "can't be given beside a field")
   else
@@ -61,7 +65,7 @@ return {
     type = "object",
     properties = {
       field = {
-        type = "string",
+        type = "string", maxLength = 4096,
         description = "Dot path into the context, for instance _customer.properties.plan.",
       },
       operator = {

@@ -110,9 +110,19 @@ def test_sends_are_counted_by_channel_and_provider(tenant, metrics):
 
 
 def test_a_provider_that_is_not_there_makes_no_series(tenant, metrics, sql):
+    def sends(provider):
+        return chain(node("m", "send_email", template_id="t", provider=provider),
+                     node("n", "send_email", template_id="t"))
+
     tenant.ok("POST", "/customers", {"external_id": "c", "email": "c@example.com"}, 201)
-    flow = tenant.new_flow(chain(node("m", "send_email", template_id="t", provider="no\"body\\"),
-                                 node("n", "send_email", template_id="t")))
+    flow = tenant.new_flow(sends("log"))
+    # It was there when this version was published.
+    tenant.ok("POST", f"/flows/{flow}/versions", {"graph": sends("no\"body\\")}, 201)
+    sql("UPDATE flow_version SET status = 'published' WHERE flow_id = %s AND number = 2"
+        " RETURNING 1", flow)
+    sql("UPDATE flow SET active_version = 2 WHERE id = %s RETURNING 1", flow)
+    tenant.ok("POST", f"/flows/{flow}/pause")
+    tenant.ok("POST", f"/flows/{flow}/resume")
     tenant.trigger(flow, "c")
 
     def statuses():

@@ -58,6 +58,7 @@ def test_a_branching_node_needs_an_edge_for_each_branch(tenant, made, missing):
 
 @pytest.mark.parametrize("type,config,pointer", [
     ("event_entry", {}, "/event_type"), ("event_entry", {"event_type": 5}, "/event_type"),
+    ("event_entry", {"event_type": "\u6f22" * 100}, "/event_type"),
     ("wait", {}, "/duration"), ("wait", {"duration": "1y"}, "/duration"),
     ("wait", {"duration": "-1d"}, "/duration"), ("wait", {"duration": "1.5h"}, "/duration"),
     ("wait", {"duration": "4000d"}, "/duration"), ("wait", {"duration": 60}, "/duration"),
@@ -67,6 +68,7 @@ def test_a_branching_node_needs_an_edge_for_each_branch(tenant, made, missing):
     ("wait_for_event", {"event_type": "x", "timeout": "x"}, "/timeout"),
     ("wait_for_event", {"event_type": "x", "lookback": "x"}, "/lookback"),
     ("condition", {}, "/field"), ("condition", {"field": "x", "operator": "like"}, "/operator"),
+    ("condition", {"field": "accumulated", "operator": "exists"}, "/field"),
     ("condition", {"expression": "1 +"}, "/expression"),
     ("condition", {"expression": "1 / 0 == 1"}, "/expression"),
     ("condition", {"expression": "launch(1)"}, "/expression"),
@@ -78,7 +80,9 @@ def test_a_branching_node_needs_an_edge_for_each_branch(tenant, made, missing):
     ("ab_split", {"variants": [{"key": "a", "weight": 1}, {"key": "a", "weight": 1}]},
      "/variants/1"),
     ("ab_split", {"variants": [{"key": str(i), "weight": 1} for i in range(6)]}, "/variants"),
-    ("send_email", {}, "/template_id"), ("update_profile", {}, "/fields"), ("add_tag", {}, "/tag"),
+    ("send_email", {}, "/template_id"),
+    ("send_email", {"template_id": "t", "provider": "pigeon"}, "/provider"),
+    ("update_profile", {}, "/fields"), ("add_tag", {}, "/tag"),
     ("remove_tag", {"tag": []}, "/tag"), ("track_conversion", {}, "/event_name"),
     ("goal_reached", {}, "/goal_name"), ("join", {"mode": "some"}, "/mode"),
     ("preference_gate", {}, "/channel")])

@@ -342,6 +342,21 @@ def test_track_conversion(tenant, sql, revenue, value):
                instance) == [("bought", value, {"a": [1]})]
 
 
+def test_track_conversion_counts_what_the_event_says(tenant, sql):
+    entered = node("a", "track_conversion", event_name="in", revenue="{{ event.data.total }}")
+    paid = node("b", "track_conversion", event_name="paid", revenue="{{ event.data.total }}")
+    flow = tenant.new_flow(graph(
+        [start(), entered, node("w", "wait_for_event", event_type="paid"), tag("t"), paid],
+        ["start -> a", "a -> w", "w -event_received-> t", "t -> b"]))
+    assert tenant.event("c", "start", {"total": 12.5})["started"] == 1
+    assert tenant.event("c", "paid", {"total": 7})["routed"] == 1
+    instance = tenant.instance_of(flow, "c")["id"]
+    assert sql("SELECT conversion_type, value FROM conversion WHERE instance_id = %s ORDER BY 1",
+               instance) == [("in", 12.5), ("paid", 7)]
+    triggers = {step["node_id"]: step["trigger"] for step in tenant.steps(instance)}
+    assert triggers == {"start": "event:start", "a": None, "w": "event:paid", "t": None, "b": None}
+
+
 # Ends
 
 

@@ -26,4 +26,25 @@ describe("cache", function()
     get "t1"
     assert.equal(111, made)
   end)
+
+  it("keeps no text that is too long for it, and what it has", function()
+    local made = 0
+    local get = cache.new(function(text) made = made + 1 return text end, 10, 100)
+    get "a"
+    local long = ("x"):rep(101)
+    assert.equal(long, get(long))
+    assert.equal(long, get(long))
+    assert.equal(3, made)
+    get "a"
+    assert.equal(3, made)
+  end)
+
+  it("keeps less of what is compiled, which is larger than its text", function()
+    local expr = require "kal.expr"
+    local first = expr.compile "one"
+    for i = 1, 60 do expr.compile(("a+"):rep(2000) .. i) end
+    assert.equal(first, expr.compile "one")
+    for i = 61, 70 do expr.compile(("a+"):rep(2000) .. i) end
+    assert.are_not.equal(first, expr.compile "one")
+  end)
 end)

@@ -54,6 +54,8 @@ describe("template", function()
     assert.same({ nil, "is longer than 256 KB" }, { render "{{ long }}{{ long }}{{ long }}" })
     local _, err = render(("{{ contains(long, 'b') }}"):rep(100))
     assert.matches("too much work$", err)
+    assert.same({ nil, "is longer than 256 KB" },
+      { template.check("{{ 1 }}" .. ("a"):rep(262144)) })
     context.long = nil
   end)
 

@@ -65,6 +65,8 @@ describe("condition", function()
 
   it("refuses at publish what cannot work", function()
     assert.same({ "/field: can't be blank" }, support.problems("condition", {}))
+    assert.same({ "/field: must name a node, as in accumulated.NODE" },
+      support.problems("condition", { field = "accumulated", operator = "exists" }))
     assert.same({ "/expression: unknown function foo" },
       support.problems("condition", { expression = "foo(1)" }))
     assert.same({ "/expression: can't be given beside a field" },

@@ -18,5 +18,7 @@ describe("event_entry", function()
     assert.same({ "/event_type: can't be blank" }, support.problems("event_entry", {}))
     assert.same({ "/event_type: is invalid", "/filter: is invalid" },
       support.problems("event_entry", { event_type = 3, filter = support.array { "x" } }))
+    assert.same({ "/event_type: must have at most 255 bytes" }, -- no event could have it
+      support.problems("event_entry", { event_type = ("漢"):rep(100) }))
   end)
 end)

@@ -38,6 +38,20 @@ describe("send_email", function()
     assert.equal("pending", run({ template_id = "hello" }, {}).result.status)
   end)
 
+  it("refuses at publish a provider that could not send it", function()
+    local pigeon = {
+      version = "1", summary = "S.", channels = { "sms" }, send = function() end,
+    }
+    assert(support.load().add_provider("pigeon", pigeon, { path = "p.lua" }))
+    local function problems(name)
+      return support.problems("send_email", { body = "x", provider = name })
+    end
+    assert.same({}, problems "log")
+    assert.same({ "/provider: is not installed" }, problems "lgo")
+    assert.same({ "/provider: does not send by email" }, problems "pigeon")
+    assert.same({ "/provider: is invalid" }, problems(7))
+  end)
+
   it("needs the customer, and a template or a body", function()
     assert.same({ customer = true }, support.describe("send_email", { body = "x" }).needs)
     assert.same({ "/template_id: can't be blank without a body" },

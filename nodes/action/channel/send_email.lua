@@ -1,5 +1,6 @@
 --- Sends an e-mail: the engine writes the delivery, a dispatcher hands it to the provider.
 local outcome = require "kal.outcome"
+local registry = require "kal.registry"
 local template = require "kal.template"
 
 local TEXTS = { "subject", "from", "body" }
@@ -15,6 +16,8 @@ local function check(config)
       if not ok then problems[#problems + 1] = { pointer = "/" .. key, message = err } end
     end
   end
+  local ok, err = registry.check_provider(config.provider, "email")
+  if not ok then problems[#problems + 1] = { pointer = "/provider", message = err } end
   return problems
 end
 

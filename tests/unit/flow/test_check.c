@@ -154,6 +154,28 @@ static void on_error_names_a_branch_with_an_edge(void **state)
                    "node r: /on_error: is invalid");
 }
 
+#define FORK(more, edges)                                                                          \
+    GRAPH(ENTRY "," TAG("a") ",{'id':'q','type':'condition','config':{'expression':'x'" more "}}", \
+          EDGE("in", "q") "," BRANCH("q", "a", "true") "," BRANCH("q", "a", "false") edges)
+
+static void an_edge_that_is_never_walked_is_refused(void **state)
+{
+    assert_right(*state, FORK("", ""));
+    assert_refused(*state, FORK("", "," EDGE("q", "a")),
+                   "edge q -> a: has no branch, and node q always takes one");
+    assert_refused(*state, FORK("", "," BRANCH("q", "a", "")),
+                   "edge q -> a: has no branch, and node q always takes one");
+    assert_right(*state,
+                 GRAPH(ENTRY "," TAG("a"), BRANCH("in", "a", ""))); /* none, as editors say */
+}
+
+static void a_failure_that_continues_has_a_way_to_go_on(void **state)
+{
+    assert_right(*state, FORK(",'on_error':'continue'", "," EDGE("q", "a")));
+    assert_refused(*state, FORK(",'on_error':'continue'", ""),
+                   "node q: /on_error: continue needs an edge without a branch to go on by");
+}
+
 static void a_config_is_checked_by_its_type(void **state)
 {
     assert_refused(*state, GRAPH(ENTRY ",{'id':'a','type':'add_tag'}", EDGE("in", "a")),
@@ -270,6 +292,8 @@ int main(void)
         cmocka_unit_test(every_branch_has_an_edge),
         cmocka_unit_test(a_branch_belongs_to_its_node),
         cmocka_unit_test(on_error_names_a_branch_with_an_edge),
+        cmocka_unit_test(an_edge_that_is_never_walked_is_refused),
+        cmocka_unit_test(a_failure_that_continues_has_a_way_to_go_on),
         cmocka_unit_test(a_config_is_checked_by_its_type),
         cmocka_unit_test(exit_criteria_can_be_met),
         cmocka_unit_test(an_exit_condition_compiles),

@@ -17,7 +17,7 @@ static kal_graph *compiled(kal_lua *lua, const char *name)
 {
     json_t *graph = fixture(name);
     assert_problems(lua, graph, NULL);
-    kal_graph *g = kal_graph_new(lua, graph);
+    kal_graph *g = kal_graph_new(lua, graph, NULL);
     assert_non_null(g);
     json_decref(graph);
     return g;
@@ -138,7 +138,7 @@ static void a_left_out_config_is_an_empty_one(void **state)
                             "{'id':'t','type':'add_tag','config':{'tag':'x','on_error':'oops'}}],"
                             "'edges':[{'source':'in','target':'t'},"
                             "{'source':'t','target':'out','branch':'oops'}]}");
-    kal_graph *g = kal_graph_new(*state, graph);
+    kal_graph *g = kal_graph_new(*state, graph, NULL);
     assert_non_null(g);
     assert_true(json_is_object(node_of(g, "out")->config));
     assert_true(kal_str_is(node_of(g, "t")->on_error, "oops"));
@@ -177,10 +177,35 @@ static json_t *large_graph(uint32_t n, uint32_t m)
     return json_pack("{s:o,s:o}", "nodes", nodes, "edges", edges);
 }
 
+/* An upgrade whose rules are stricter must not stop the customers who are on their way. */
+static void a_graph_outlives_the_rules_of_its_publication(void **state)
+{
+    json_t *problems = json_array(), *checked = json_array();
+    json_t *graph = json_of("{'nodes':[{'id':'in','type':'event_entry','config':{}},"
+                            "{'id':'q','type':'condition','config':{'operator':'like'}},"
+                            "{'id':'lost','type':'wait','config':{'duration':7}}],"
+                            "'edges':[{'source':'in','target':'q','branch':'gone'}],"
+                            "'exit_criteria':{'condition':'gone('},'frequency_cap':7}");
+    kal_graph_check(*state, graph, checked);
+    assert_int_equal(json_array_size(checked), 8);
+    kal_graph *g = kal_graph_new(*state, graph, problems);
+    assert_non_null(g);
+    assert_edge(g, "in", 0, "q", "gone");
+    kal_graph_free(g);
+    json_object_set_new(json_array_get(json_object_get(graph, "nodes"), 1), "type",
+                        json_string("uninstalled"));
+    assert_null(kal_graph_new(*state, graph, problems));
+    assert_int_equal(json_array_size(problems), 1);
+    assert_problem(problems, "node q: unknown type uninstalled");
+    json_decref(checked);
+    json_decref(problems);
+    json_decref(graph);
+}
+
 static void the_largest_graph_works(void **state)
 {
     json_t *graph = large_graph(1000, 5000);
-    kal_graph *g = kal_graph_new(*state, graph);
+    kal_graph *g = kal_graph_new(*state, graph, NULL);
     assert_non_null(g);
     assert_int_equal(kal_graph_count(g), 1000);
     assert_true(kal_graph_reaches(g, 0, 999));
@@ -220,7 +245,7 @@ static void problems_are_bounded(void **state)
         json_array_append_new(edges, edge_json(2000 + i, 7000 + i));
     json_t *problems = problems_of(*state, graph);
     assert_int_equal(json_array_size(problems), 1000);
-    assert_null(kal_graph_new(*state, graph));
+    assert_null(kal_graph_new(*state, graph, NULL));
     json_decref(problems);
     json_decref(graph);
 }
@@ -235,6 +260,7 @@ int main(void)
         cmocka_unit_test(waits_and_joins_keep_what_resumes_them),
         cmocka_unit_test(what_a_burst_needs_ends_at_a_wait),
         cmocka_unit_test(a_left_out_config_is_an_empty_one),
+        cmocka_unit_test(a_graph_outlives_the_rules_of_its_publication),
         cmocka_unit_test(the_largest_graph_works),
         cmocka_unit_test(a_larger_one_is_refused),
         cmocka_unit_test(a_long_cycle_costs_no_stack),

@@ -205,7 +205,6 @@ static inline void reload_instance(rig *r, kal_customer *customer, const kal_ins
     instance->status = old->status;
     instance->row_version = old->row_version + 1;
     instance->executed = old->executed;
-    instance->entered_ms = old->entered_ms;
     if (old->joins) {
         size_t n = kal_graph_count(old->version->graph);
         instance->joins = kal_arena_alloc(r->batch->arena, n);

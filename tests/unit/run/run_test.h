@@ -170,7 +170,7 @@ static inline json_t *graph_of(const char *at)
 
 static inline kal_graph *graph_new(kal_lua *lua, json_t *json)
 {
-    kal_graph *graph = kal_graph_new(lua, json);
+    kal_graph *graph = kal_graph_new(lua, json, NULL);
     if (!graph) {
         json_t *problems = json_array();
         kal_graph_check(lua, json, problems);

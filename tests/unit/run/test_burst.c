@@ -205,6 +205,24 @@ static void a_walk_sees_its_own_changes_of_the_profile(void **state)
                 KAL_STATUS_COMPLETED, "yes");
 }
 
+/* Of a version that was published when the rules were not so strict. */
+static void a_config_that_is_refused_today_fails_at_its_node(void **state)
+{
+    static const char *const nodes[] = {"condition{'field':'a','operator':'like'}",
+                                        "condition{}",
+                                        "ab_split{'variants':7}",
+                                        "wait{'duration':'soon'}",
+                                        "wait_until{'datetime':{}}",
+                                        "update_profile{'fields':3}",
+                                        "add_tag{}",
+                                        "preference_gate{'channel':{}}"};
+    for (size_t i = 0; i < sizeof nodes / sizeof *nodes; i++) {
+        char graph[160];
+        snprintf(graph, sizeof graph, "in:start a:mark n:%s b:mark in>a>n>b", nodes[i]);
+        assert_walk(state, graph, KAL_STATUS_FAILED, "a");
+    }
+}
+
 static void nodes_see_the_ids_and_what_the_caller_gave(void **state)
 {
     rig r = rig_new(state);
@@ -277,6 +295,7 @@ int main(void)
         cmocka_unit_test(on_error_continues_or_branches),
         cmocka_unit_test(a_failure_drops_what_was_queued),
         cmocka_unit_test(a_walk_sees_its_own_changes_of_the_profile),
+        cmocka_unit_test(a_config_that_is_refused_today_fails_at_its_node),
         cmocka_unit_test(nodes_see_the_ids_and_what_the_caller_gave),
         cmocka_unit_test(preferences_of_the_caller_go_before_the_customers),
         cmocka_unit_test(sends_leave_in_the_order_of_the_walk),

@@ -48,6 +48,37 @@ static void an_event_resumes_with_its_data(void **state)
     rig_free(&r);
 }
 
+#define TOTAL(id) id ":track_conversion{'event_name':'bought','revenue':'{{event.data.total}}'} "
+
+static void assert_revenue(const rig *r, const char *node, double revenue)
+{
+    json_t *result = result_of(r, ann(r), node);
+    assert_non_null(result);
+    assert_true(json_number_value(json_object_get(result, "revenue")) == revenue);
+    json_decref(result);
+}
+
+/* Else the order behind the event is counted without its revenue. */
+static void an_event_goes_with_the_walk_until_it_waits(void **state)
+{
+    rig r = rig_new(state);
+    rig_flow(&r, "in:event_entry{'event_type':'bought'} j:join{'mode':'any'} " TOTAL("a") TOTAL("b")
+                     TOTAL("c") TOTAL("d")
+                         TOTAL("e") " f:raise{'on_error':'continue'}"
+                                    " w:wait_for_event{'event_type':'more'} v:wait{'duration':'1h'}"
+                                    " end:wait{'duration':'9h'}"
+                                    " in>f>a>b in>j>c>w w>d@event_received d>v>e in>end");
+    kal_work *event = later(&r, 0, "bought", "{'total':49.99}");
+    assert_int_equal(event->started, 1);
+    assert_revenue(&r, "b", 49.99);
+    assert_revenue(&r, "c", 49.99);
+    later(&r, MINUTE, "more", "{'total':7}");
+    assert_revenue(&r, "d", 7);
+    rig_fire(&r, 2 * HOUR);
+    assert_revenue(&r, "e", 0); /* a timer brought it here */
+    rig_free(&r);
+}
+
 static void a_timeout_takes_its_own_branch(void **state)
 {
     rig r = rig_new(state);
@@ -396,6 +427,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_event_resumes_with_its_data),
+        cmocka_unit_test(an_event_goes_with_the_walk_until_it_waits),
         cmocka_unit_test(a_timeout_takes_its_own_branch),
         cmocka_unit_test(the_first_wins_and_the_second_does_nothing),
         cmocka_unit_test(a_timer_that_came_up_too_early_is_put_back),

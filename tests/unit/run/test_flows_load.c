@@ -3,6 +3,7 @@
 #include "run_rig.h"
 #include "run_rows.h"
 
+#include "base/log.h"
 #include "run/load.h"
 
 #define GRAPH(type)                                                                                \
@@ -80,7 +81,15 @@ static void a_graph_that_does_not_compile_breaks_its_version_only(void **state)
 {
     rig r = rig_new(state);
     kal_uuid id = kal_uuid_new(r.now);
-    take(&r, flow_row(&r, id, 1, "{\"nodes\":[]}", "{}"));
+    FILE *lines = tmpfile();
+    char line[512] = "";
+    kal_log_set_fd(fileno(lines));
+    take(&r, flow_row(&r, id, 1, "{\"nodes\":[{\"id\":\"a\",\"type\":\"gone\"}]}", "{}"));
+    kal_log_set_fd(STDERR_FILENO);
+    rewind(lines);
+    assert_non_null(fgets(line, sizeof line, lines)); /* says what is amiss */
+    assert_non_null(strstr(line, "node a: unknown type gone"));
+    (void)fclose(lines);
     const kal_flow *flow = kal_flows_find(r.flows, id);
     assert_true(kal_flow_active(flow)->broken);
     kal_work *work = rig_trigger(&r, flow, "ann");
