@@ -51,8 +51,11 @@ static void answer(kal_round_message *m)
 static void on_asked(kal_message *message)
 {
     kal_round_message *m = (kal_round_message *)message;
-    kal_engine *engine = m->round->engine;
-    m->round->ask(atomic_load(&engine->shards[m->shard].shard), m);
+    kal_shard *shard = atomic_load(&m->round->engine->shards[m->shard].shard);
+    if (shard)
+        m->round->ask(shard, m);
+    else
+        answer(m); /* the engine stops */
 }
 
 static void begin(kal_round *round)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define STOP_NS 8000000000ULL
+#define HOPS 4 /* of a message and what follows from it: a virtual clock's last move makes most */
 
 /* ---- messages ---- */
 
@@ -68,7 +69,13 @@ static kal_shard *shard_of(kal_engine *engine, int shard)
 static void on_submitted(kal_message *message)
 {
     kal_list_message *m = (kal_list_message *)message;
-    kal_shard_submit(shard_of(m->engine, m->shard), m->list);
+    kal_shard *shard = shard_of(m->engine, m->shard);
+    for (kal_work *work = m->list; !shard && work; work = work->next)
+        work->err = KAL_ERR_UNAVAILABLE;
+    if (shard)
+        kal_shard_submit(shard, m->list);
+    else
+        give_back(m->engine, m->list);
     kal_free(m);
 }
 
@@ -184,14 +191,18 @@ static void on_shards(void *data, int shards)
 static void take_over(kal_message *message)
 {
     kal_shard_message *m = (kal_shard_message *)message;
-    kal_shard_take_over(shard_of(m->engine, m->shard), m->epoch, m->seq, m->ours);
+    kal_shard *shard = shard_of(m->engine, m->shard);
+    if (shard)
+        kal_shard_take_over(shard, m->epoch, m->seq, m->ours);
     kal_free(m);
 }
 
 static void lose(kal_message *message)
 {
     kal_shard_message *m = (kal_shard_message *)message;
-    kal_shard_lose(shard_of(m->engine, m->shard));
+    kal_shard *shard = shard_of(m->engine, m->shard);
+    if (shard)
+        kal_shard_lose(shard);
     kal_free(m);
 }
 
@@ -265,16 +276,9 @@ static void leave(void *data)
 {
     kal_engine_thread_slot *slot = data;
     kal_engine *engine = slot->engine;
-    int index = kal_thread_index(slot->thread);
     if (!slot->lua)
         return;
-    if (engine->options.on_thread_stop)
-        engine->options.on_thread_stop(engine, index, engine->options.data);
-    int shards = atomic_load(&engine->n_shards);
-    for (int s = 0; s < shards; s++)
-        if (engine->shards[s].thread == index)
-            kal_shard_free(shard_of(engine, s));
-    if (index == 0)
+    if (kal_thread_index(slot->thread) == 0)
         kal_lease_free(engine->lease);
     kal_pool_free(slot->reads);
     kal_pool_free(slot->writes);
@@ -288,6 +292,7 @@ kal_engine *kal_engine_start(const kal_engine_options *options, kal_buf *error)
     engine->options = *options;
     engine->n_threads = options->threads;
     uv_sem_init(&engine->entered, 0);
+    uv_sem_init(&engine->closed, 0);
     uv_mutex_init(&engine->listeners_lock);
     for (int t = 0; t < engine->n_threads; t++) {
         engine->threads[t].engine = engine;
@@ -329,6 +334,33 @@ static void stop_polling(kal_message *message)
     kal_free(m);
 }
 
+static void pass(kal_message *message)
+{
+    uv_sem_post(&((kal_shard_message *)message)->engine->closed);
+    kal_free(message);
+}
+
+static void close_callers(kal_message *message)
+{
+    kal_engine *engine = ((kal_shard_message *)message)->engine;
+    int index = kal_thread_index(kal_thread_self());
+    if (engine->threads[index].lua && engine->options.on_thread_stop)
+        engine->options.on_thread_stop(engine, index, engine->options.data);
+    pass(message);
+}
+
+/* What comes for them from here on is answered UNAVAILABLE. */
+static void close_shards(kal_message *message)
+{
+    kal_engine *engine = ((kal_shard_message *)message)->engine;
+    int index = kal_thread_index(kal_thread_self());
+    int shards = atomic_load(&engine->n_shards);
+    for (int s = 0; s < shards; s++)
+        if (engine->shards[s].thread == index)
+            kal_shard_free(atomic_exchange(&engine->shards[s].shard, NULL));
+    pass(message);
+}
+
 static void quit(kal_message *message)
 {
     kal_free(message);
@@ -341,6 +373,15 @@ static void post(kal_engine *engine, int thread, void (*run)(kal_message *))
     m->message.run = run;
     m->engine = engine;
     kal_thread_post(engine->threads[thread].thread, &m->message);
+}
+
+/* Runs it on every thread, behind what is in the mailboxes, and waits for all. */
+static void on_every_thread(kal_engine *engine, void (*run)(kal_message *))
+{
+    for (int t = 0; t < engine->n_threads; t++)
+        post(engine, t, run);
+    for (int t = 0; t < engine->n_threads; t++)
+        uv_sem_wait(&engine->closed);
 }
 
 static bool wait_drained(kal_engine *engine, int n, uint64_t deadline_ns)
@@ -370,6 +411,10 @@ bool kal_engine_stop(kal_engine *engine)
     done = wait_drained(engine, shards, deadline_ns) && done;
     if (!done)
         kal_log(KAL_LOG_ERROR, "drain_timed_out", "message", "the database does not answer", NULL);
+    on_every_thread(engine, close_callers);
+    on_every_thread(engine, close_shards);
+    for (int hop = 0; hop < HOPS; hop++)
+        on_every_thread(engine, pass);
     for (int t = 0; t < engine->n_threads; t++)
         post(engine, t, quit);
     for (int t = 0; t < engine->n_threads; t++)
@@ -379,6 +424,7 @@ bool kal_engine_stop(kal_engine *engine)
         kal_buf_deinit(&engine->threads[t].error);
     }
     uv_sem_destroy(&engine->entered);
+    uv_sem_destroy(&engine->closed);
     uv_sem_destroy(&engine->drained);
     uv_mutex_destroy(&engine->listeners_lock);
     kal_free(engine->listeners);
@@ -422,11 +468,6 @@ kal_pool *kal_engine_writes(kal_engine *engine)
 kal_clock *kal_engine_clock(kal_engine *engine)
 {
     return engine->options.clock;
-}
-
-const kal_config *kal_engine_config(const kal_engine *engine)
-{
-    return engine->options.config;
 }
 
 void kal_engine_get_status(kal_engine *engine, kal_engine_status *out)

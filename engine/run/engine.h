@@ -67,7 +67,6 @@ kal_lua *kal_engine_lua(kal_engine *engine);
 kal_pool *kal_engine_reads(kal_engine *engine);
 kal_pool *kal_engine_writes(kal_engine *engine);
 kal_clock *kal_engine_clock(kal_engine *engine);
-const kal_config *kal_engine_config(const kal_engine *engine);
 
 /* Keys revoked and tenants changed elsewhere since the last poll, told on every thread (3 s). */
 typedef void (*kal_engine_listener)(void *data, const kal_uuid *tenants, size_t n);
@@ -75,7 +74,7 @@ void kal_engine_on_tenants_changed(kal_engine *engine, kal_engine_listener liste
 
 typedef struct kal_engine_status {
     int shards, owned;  /* in the deployment; held by this process and ready */
-    bool database;      /* reachable from this thread */
+    bool database;      /* every shard's connection is up */
     uint64_t instances; /* live ones: they run, wait or are paused */
     uint64_t waiting;   /* waits in the index */
     uint64_t timers;    /* timers in memory */

@@ -21,7 +21,7 @@ typedef struct kal_engine_thread_slot {
 } kal_engine_thread_slot;
 
 typedef struct kal_engine_shard {
-    kal_shard *_Atomic shard; /* made by its thread */
+    kal_shard *_Atomic shard; /* made by its thread, which ends it before it leaves: NULL again */
     int thread;
     atomic_bool runs; /* under a lease of this process */
 } kal_engine_shard;
@@ -39,7 +39,7 @@ struct kal_engine {
     atomic_int n_shards; /* 0 until the database has told */
     kal_engine_shard shards[KAL_MAX_SHARDS];
     kal_lease *lease; /* thread 0's */
-    uv_sem_t entered, drained;
+    uv_sem_t entered, drained, closed;
     uv_mutex_t listeners_lock; /* guards listeners */
     kal_listener *listeners;
     size_t n_listeners;

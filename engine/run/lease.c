@@ -24,15 +24,17 @@ struct kal_lease {
     atomic_uint_fast64_t held_until_ns;
 };
 
+static void poll_now(kal_lease *lease);
+
 static void on_up(void *data, bool up)
 {
     if (up)
-        kal_lease_poll(data);
+        poll_now(data);
 }
 
 static void on_timer(uv_timer_t *timer)
 {
-    kal_lease_poll(timer->data);
+    poll_now(timer->data);
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -59,7 +61,6 @@ void kal_lease_free(kal_lease *lease)
 {
     if (!lease)
         return;
-    lease->stopped = true;
     kal_pg_free(lease->pg);
     uv_close((uv_handle_t *)lease->timer, on_closed);
     kal_free(lease);
@@ -91,7 +92,7 @@ static void on_taken(void *data, const kal_pg_reply *reply)
     }
     const kal_pg_rows *rows = reply->rows[0];
     atomic_store(&lease->held_until_ns, lease->asked_ns + TTL_NS - SPARE_NS);
-    for (size_t row = 0; row < kal_pg_count(rows); row++)
+    for (size_t row = 0; !lease->stopped && row < kal_pg_count(rows); row++)
         lease->options.on_taken(lease->options.data, (int)kal_pg_int(rows, row, 0),
                                 kal_pg_int(rows, row, 1), kal_pg_int(rows, row, 2),
                                 kal_pg_int(rows, row, 3) != 0);
@@ -153,7 +154,7 @@ static void ensure_partitions(kal_lease *lease)
     kal_pg_send(lease->pg, call, on_partitions, lease);
 }
 
-/* Rows: shard, renewed (this node holds it), free or this node's, epoch. */
+/* Rows: shard, renewed (this node holds it), free or this node's. */
 static void on_polled(void *data, const kal_pg_reply *reply)
 {
     kal_lease *lease = data;
@@ -194,7 +195,7 @@ static void on_polled(void *data, const kal_pg_reply *reply)
     kal_free(free_ones);
 }
 
-void kal_lease_poll(kal_lease *lease)
+static void poll_now(kal_lease *lease)
 {
     if (lease->polling)
         return;

@@ -1,6 +1,6 @@
 /* Leases: the one poll that a process makes. It renews what the node holds, takes what is free, and
- * learns whose keys or settings have changed; once a
- * day it sees that the partitioned tables have their next months.
+ * learns whose keys or settings have changed; once a day it
+ * sees that the partitioned tables have their next months.
  * Invariant: a shard runs only under an epoch that this node's own take has returned.
  * Thread: thread 0's. Blocks: never. */
 #ifndef KAL_RUN_LEASE_H
@@ -31,8 +31,6 @@ typedef struct kal_lease_options {
 
 kal_lease *kal_lease_new(uv_loop_t *loop, const kal_lease_options *options);
 void kal_lease_free(kal_lease *lease);
-/* Renews and takes what is free, now instead of a moment later. */
-void kal_lease_poll(kal_lease *lease);
 /* Takes nothing more, and keeps what it has until that is released (the process stops). */
 void kal_lease_stop(kal_lease *lease);
 /* The leases are ours by the local clock, with a second to spare. From any thread. */

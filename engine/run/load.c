@@ -25,7 +25,7 @@ struct kal_load {
     kal_list instances, instances_of; /* all; those whose customer row is wanted too */
     kal_list customer_tenants, customer_ids;
     kal_list last_keys, last_flows;
-    kal_list event_keys, event_since, event_tenants;
+    kal_list event_keys, event_types, event_since, event_tenants;
     size_t at[KAL_LOAD_PARTS]; /* index of each part's statement in the call */
 };
 
@@ -70,15 +70,38 @@ static bool need_version(kal_load *load, kal_version *version)
     return false;
 }
 
-static void want_needs(kal_customer *customer, const kal_graph_node *node, int64_t now_ms)
+static void want_event(kal_load *load, const kal_customer *customer, kal_str type, int64_t since_ms)
 {
-    if (node->needs_customer)
-        customer->want_row = true;
-    if (node->needs_lookback_ms) {
-        int64_t since = now_ms - node->needs_lookback_ms;
-        if (since < customer->want_events_ms)
-            customer->want_events_ms = since;
+    int64_t key = (int64_t)customer->key;
+    for (size_t i = load->event_keys.len; i-- > 0 && load->event_keys.items[i].i == key;) {
+        int64_t *since = &load->event_since.items[i].i;
+        if (!kal_str_eq(load->event_types.items[i].s, type))
+            continue;
+        if (since_ms < *since)
+            *since = since_ms;
+        return;
     }
+    push(&load->event_keys, kal_v_int(KAL_INT8, key));
+    push(&load->event_types, kal_v_str(KAL_TEXT, type));
+    push(&load->event_since, kal_v_time(since_ms));
+    push(&load->event_tenants, kal_v_uuid(customer->tenant));
+}
+
+/* What the waits of a graph that look back may take. */
+static void want_events(kal_load *load, const kal_customer *customer, const kal_graph *graph)
+{
+    for (uint32_t n = 0; n < kal_graph_count(graph); n++) {
+        const kal_graph_node *node = kal_graph_at(graph, n);
+        for (uint32_t e = 0; node->lookback_ms && e < node->n_events; e++)
+            want_event(load, customer, node->events[e], load->batch->now_ms - node->lookback_ms);
+    }
+}
+
+/* Answers whether a wait that the node leads to looks back. */
+static bool want_needs(kal_customer *customer, const kal_graph_node *node)
+{
+    customer->want_row = customer->want_row || node->needs_customer;
+    return node->needs_lookback_ms > 0;
 }
 
 /* Only a walk that has yielded rests there: it goes on before an event, and may hear it then. */
@@ -99,17 +122,19 @@ static void want_walk(kal_load *load, kal_customer *customer, const kal_place *p
     for (int i = 0; i < 2; i++) /* conditions may read the customer, at every step */
         if (kal_json_get_str(kal_version_exit_criteria(place->version, i), "condition").p)
             customer->want_row = true;
+    bool looks_back = false;
     if ((customer->works && customer->works->next) || has_yielded(place)) {
         for (uint32_t n = 0; n < kal_graph_count(graph); n++)
-            want_needs(customer, kal_graph_at(graph, n), load->batch->now_ms);
-        return;
+            looks_back = want_needs(customer, kal_graph_at(graph, n)) || looks_back;
+    } else if (place->node != KAL_GRAPH_NONE) {
+        const kal_graph_node *node = kal_graph_at(graph, place->node);
+        looks_back = want_needs(customer, node);
+        for (uint32_t e = 0; e < node->n_edges; e++)
+            looks_back =
+                want_needs(customer, kal_graph_at(graph, node->edges[e].target)) || looks_back;
     }
-    if (place->node == KAL_GRAPH_NONE)
-        return;
-    const kal_graph_node *node = kal_graph_at(graph, place->node);
-    want_needs(customer, node, load->batch->now_ms);
-    for (uint32_t e = 0; e < node->n_edges; e++)
-        want_needs(customer, kal_graph_at(graph, node->edges[e].target), load->batch->now_ms);
+    if (looks_back)
+        want_events(load, customer, graph);
 }
 
 static void want_instance(kal_load *load, kal_uuid id)
@@ -150,10 +175,13 @@ static bool listens(const kal_place *place, kal_str event_type)
 static void want_entry(kal_load *load, kal_customer *customer, kal_version *version)
 {
     int64_t ms;
+    bool looks_back = false;
     customer->want_row = true;
     for (uint32_t n = 0; n < kal_graph_count(version->graph); n++)
-        if (kal_graph_at(version->graph, n)->category == KAL_NODE_TRIGGER)
-            want_needs(customer, kal_graph_at(version->graph, n), load->batch->now_ms);
+        looks_back = looks_back || (kal_graph_at(version->graph, n)->category == KAL_NODE_TRIGGER &&
+                                    kal_graph_at(version->graph, n)->needs_lookback_ms);
+    if (looks_back)
+        want_events(load, customer, version->graph);
     if (!kal_reentry_free(version->flow, &ms)) {
         push(&load->last_keys, kal_v_int(KAL_INT8, (int64_t)customer->key));
         push(&load->last_flows, kal_v_uuid(version->flow->id));
@@ -235,11 +263,6 @@ static void plan_customer(kal_load *load, kal_customer *customer)
         for (const kal_work *work = customer->works; work; work = work->next)
             push(&load->instances_of, kal_v_uuid(work->instance_id));
     }
-    if (customer->want_events_ms != KAL_NEVER) {
-        push(&load->event_keys, kal_v_int(KAL_INT8, (int64_t)customer->key));
-        push(&load->event_since, kal_v_time(customer->want_events_ms));
-        push(&load->event_tenants, kal_v_uuid(customer->tenant));
-    }
 }
 
 kal_load *kal_load_new(kal_batch *batch)
@@ -265,7 +288,8 @@ void kal_load_free(kal_load *load)
     kal_list *lists[] = {&load->known_keys,   &load->known_ids,    &load->known_tenants,
                          &load->instances,    &load->instances_of, &load->customer_tenants,
                          &load->customer_ids, &load->last_keys,    &load->last_flows,
-                         &load->event_keys,   &load->event_since,  &load->event_tenants};
+                         &load->event_keys,   &load->event_types,  &load->event_since,
+                         &load->event_tenants};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         kal_free(lists[i]->items);
     kal_strmap_deinit(&load->wanted);
@@ -313,7 +337,7 @@ static size_t add_parts(kal_load *load, kal_pg_call *call, int64_t now_ms)
     static const kal_type known[] = {KAL_INT8, KAL_TEXT, KAL_UUID};
     static const kal_type customers[] = {KAL_UUID, KAL_TEXT};
     static const kal_type last[] = {KAL_INT8, KAL_UUID};
-    static const kal_type events[] = {KAL_INT8, KAL_TIMESTAMP, KAL_UUID};
+    static const kal_type events[] = {KAL_INT8, KAL_TEXT, KAL_TIMESTAMP, KAL_UUID};
     size_t n = 0;
 #define ADD(part, types, ...)                                                                      \
     add(load, call, &n, KAL_LOAD_##part, KAL_SQL_LOAD_##part, (kal_list *const[]){__VA_ARGS__},    \
@@ -326,7 +350,8 @@ static size_t add_parts(kal_load *load, kal_pg_call *call, int64_t now_ms)
     ADD(CUSTOMERS, customers, &load->customer_tenants, &load->customer_ids);
     ADD(CUSTOMERS_OF, ids, &load->instances_of);
     ADD(LAST, last, &load->last_keys, &load->last_flows);
-    ADD(EVENTS, events, &load->event_keys, &load->event_since, &load->event_tenants);
+    ADD(EVENTS, events, &load->event_keys, &load->event_types, &load->event_since,
+        &load->event_tenants);
 #undef ADD
     return n;
 }

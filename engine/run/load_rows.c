@@ -92,7 +92,6 @@ static void take_instance(kal_batch *batch, const kal_pg_rows *rows, size_t row)
     json_t *state = json_at(rows, row, 11);
     take_state(batch, instance, state);
     json_decref(state);
-    instance->entered_ms = kal_pg_time(rows, row, 12);
 }
 
 /* Columns as in load_waits.sql. */
@@ -101,10 +100,11 @@ static void take_wait(kal_batch *batch, const kal_pg_rows *rows, size_t row)
     kal_customer *customer = customer_at(batch, rows, row);
     kal_instance *instance =
         customer ? kal_customer_instance(customer, kal_pg_uuid(rows, row, 1)) : NULL;
-    if (!instance || !instance->version->graph)
+    if (!instance)
         return;
     uint32_t next_seq = instance->next_seq;
-    uint32_t node = kal_graph_find(instance->version->graph, kal_pg_str(rows, row, 3));
+    const kal_graph *graph = instance->version->graph; /* none when a plugin is gone */
+    uint32_t node = graph ? kal_graph_find(graph, kal_pg_str(rows, row, 3)) : KAL_GRAPH_NONE;
     kal_wait *wait = kal_instance_add_wait(batch, instance, node);
     instance->next_seq = next_seq;
     wait->added = false;

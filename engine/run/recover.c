@@ -196,7 +196,7 @@ void kal_shard_load_tenants(kal_shard *shard, const kal_uuid *tenants, size_t n,
     for (size_t t = 0; t < n; t++)
         values[t] = kal_v_uuid(tenants[t]);
     kal_pg_call *call = kal_pg_call_new();
-    kal_flows_query(call, tenants, n);
+    kal_flows_query(call, values, n);
     add_business(shard, call, KAL_SQL_LOAD_HELD, values, n);
     add_business(shard, call, KAL_SQL_LOAD_ARCHIVED, values, n);
     kal_free(values);
@@ -234,6 +234,8 @@ static void on_change(void *data, kal_err err)
     shard->changing--;
     tell_change(change);
     kal_shard_pump(shard);
+    if (err)
+        kal_shard_wake_in(shard, RETRY_MS);
 }
 
 /* What was queued of backlogs is done: the tenants are loaded anew, which queues more of them. */
@@ -277,12 +279,6 @@ void kal_shard_flow_changed(kal_shard *shard, kal_uuid tenant, void (*done)(void
 
 /* ---- takeover ---- */
 
-static void on_retry(uv_timer_t *timer)
-{
-    kal_shard *shard = timer->data;
-    kal_shard_recover(shard, shard->recovered_ours);
-}
-
 /* One of the parts has ended; when all have, the shard runs, or it begins again from the start. */
 static void part_done(kal_shard *shard, kal_err err, const char *message)
 {
@@ -293,7 +289,7 @@ static void part_done(kal_shard *shard, kal_err err, const char *message)
     if (--shard->recovering || shard->state != KAL_SHARD_RECOVERING)
         return;
     if (shard->recovery_failed) {
-        uv_timer_start(shard->tick, on_retry, RETRY_MS, 0);
+        kal_shard_wake_in(shard, RETRY_MS);
         return;
     }
     shard->state = KAL_SHARD_READY;

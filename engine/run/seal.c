@@ -63,7 +63,7 @@ static void seal_start(kal_batch *batch, const kal_instance *instance)
     row[9] = kal_v_str(KAL_JSON, instance->context);
     row[10] = kal_v_str(KAL_JSON, accumulated_text(batch, instance));
     row[11] = kal_v_str(KAL_JSON, state_text(batch, instance));
-    row[12] = kal_v_time(instance->entered_ms);
+    row[12] = kal_v_time(batch->now_ms);
     row[13] = ended(instance, false);
     row[14] = ended(instance, true);
     row[15] = kal_v_str(KAL_TEXT, instance->exit_reason);

@@ -189,11 +189,6 @@ void kal_shard_free(kal_shard *shard)
     kal_free(shard);
 }
 
-bool kal_shard_is_ready(const kal_shard *shard)
-{
-    return shard->state == KAL_SHARD_READY;
-}
-
 /* ---- works in and out ---- */
 
 void kal_shard_answer(kal_shard *shard, kal_work *list, kal_err err)
@@ -246,12 +241,12 @@ void kal_shard_lose(kal_shard *shard)
     shard->state = KAL_SHARD_OFF;
     if (shard->in_turn)
         return; /* the turn's end comes back here */
-    shard->recovery_failed = true; /* one under way is of the lease that went */
     if (shard->copying) {
         kal_pg_copy_stop(shard->copying);
         shard->copying = NULL;
         shard->recovering--;
     }
+    shard->recovery_failed = true; /* what is under way is of the lease that went */
     kal_shard_forget(shard);
     shard->options.on_lost(shard->options.data, shard->options.index);
     (void)tell_drained(shard);

@@ -38,7 +38,6 @@ void kal_shard_free(kal_shard *shard);
 void kal_shard_take_over(kal_shard *shard, int64_t epoch, int64_t seq, bool ours);
 /* The lease is gone: works are answered UNAVAILABLE, memory is let go. */
 void kal_shard_lose(kal_shard *shard);
-bool kal_shard_is_ready(const kal_shard *shard);
 void kal_shard_submit(kal_shard *shard, kal_work *list);
 /* Reloads a tenant's flows; done runs when no turn that began before is left. */
 void kal_shard_flow_changed(kal_shard *shard, kal_uuid tenant, void (*done)(void *data),

@@ -88,7 +88,8 @@ struct kal_shard {
 /* shard.c */
 void kal_shard_answer(kal_shard *shard, kal_work *list, kal_err err);
 void kal_shard_pump(kal_shard *shard);
-/* Pumps it so many milliseconds from now, unless a turn or a rest comes first. */
+/* Tries again, so many milliseconds from now, what has failed (the recovery, changes, timers),
+ * unless a turn or a rest comes first. */
 void kal_shard_wake_in(kal_shard *shard, uint64_t ms);
 /* Empties what a lease gives and its loss takes away. */
 void kal_shard_forget(kal_shard *shard);

@@ -26,10 +26,12 @@ void kal_timers_deinit(kal_timers *timers)
     kal_heap_deinit(&timers->heap);
 }
 
-void kal_timers_committed(kal_timers *timers, const kal_timer *timer)
+void kal_timers_committed(kal_timers *timers, const kal_timer *timer, int64_t due_ms)
 {
+    kal_timer later = *timer;
+    later.due_ms = due_ms;
     if (compare(timer, &timers->horizon) <= 0)
-        kal_heap_push(&timers->heap, timer);
+        kal_heap_push(&timers->heap, &later);
 }
 
 void kal_timers_put(kal_timers *timers, const kal_timer *timer)

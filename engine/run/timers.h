@@ -27,9 +27,10 @@ typedef struct kal_timers {
 
 void kal_timers_init(kal_timers *timers);
 void kal_timers_deinit(kal_timers *timers);
-/* Takes in a timer of a wait that was committed just now; one beyond the horizon is left to the
+/* Takes in a timer of a wait that was committed just now, to come up at due_ms (later than its own
+ * due time, which is the stored one, by its flow's pauses); one beyond the horizon is left to the
  * database. */
-void kal_timers_committed(kal_timers *timers, const kal_timer *timer);
+void kal_timers_committed(kal_timers *timers, const kal_timer *timer, int64_t due_ms);
 /* Takes in a timer whatever the horizon: rows of the database, and timers put off. */
 void kal_timers_put(kal_timers *timers, const kal_timer *timer);
 /* The stretch up to `horizon` is asked for (before the query is sent, so that nothing that commits

@@ -67,7 +67,7 @@ static void follow_wait(kal_shard *shard, const kal_customer *customer,
     if (wait->due_ms == KAL_NEVER)
         return;
     kal_timer timer = {wait->due_ms, customer->key, instance->id, wait->seq};
-    kal_timers_committed(&shard->timers, &timer);
+    kal_timers_committed(&shard->timers, &timer, kal_wait_due(instance->version->flow, wait));
 }
 
 static void follow(kal_shard *shard, const kal_customer *customer)

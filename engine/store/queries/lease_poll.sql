@@ -5,6 +5,6 @@ WITH renewed AS (
     RETURNING shard
 )
 SELECT l.shard, l.shard IN (SELECT shard FROM renewed),
-    l.owner IS NULL OR l.owner = $1::uuid OR l.until < clock_timestamp(), l.epoch
+    l.owner IS NULL OR l.owner = $1::uuid OR l.until < clock_timestamp()
 FROM shard_lease l
 ORDER BY l.shard

@@ -266,10 +266,12 @@ static bool may_act(void *data)
 static size_t sent_by(rig *r, kal_outbox *outbox)
 {
     kal_flush *flush = kal_flush_new();
-    assert_int_equal(kal_outbox_fill(outbox, flush, 10, 1790000000000), 1);
+    int64_t now_ms = kal_clock_now(r->clock);
+    assert_int_equal(kal_outbox_fill(outbox, flush, 10, now_ms), 1);
     flush_now(r, flush);
     kal_loop_until(&r->f->loop, &r->done);
-    size_t sent = kal_outbox_committed(outbox, 1790000000000);
+    size_t sent = kal_outbox_committed(outbox, now_ms);
+    kal_clock_set(r->clock, now_ms + 60000); /* what was refused rests for a while */
     kal_flush_free(flush);
     return sent;
 }
@@ -307,7 +309,7 @@ static void test_a_message_whose_row_is_locked_does_not_leave(void **state)
     kal_ask(r.other, "ROLLBACK");
     assert_int_equal(sent_by(&r, outbox), 0);
     assert_string_equal(kal_ask(r.f->sql, "SELECT status FROM delivery"), "sent");
-    assert_false(kal_outbox_next(outbox) <= 1790000000000);
+    assert_int_equal(kal_outbox_next(outbox), INT64_MAX);
     json_decref(json);
     kal_outbox_free(outbox);
     kal_ledger_close(ledger);
