@@ -1,4 +1,5 @@
 """SIGTERM while PostgreSQL hangs: the end comes, and nothing that was acknowledged is lost."""
+import contextlib
 import json
 import os
 import signal
@@ -41,8 +42,10 @@ def family(server):
 
 
 def resume(server):
+    """Those that a test has left stopped; one that ends meanwhile needs it no more."""
     for pid in family(server):
-        os.kill(pid, signal.SIGCONT)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
 
 
 def post_event(connection, tenant, event_id):
