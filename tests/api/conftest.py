@@ -38,6 +38,16 @@ def server():
 
 
 @pytest.fixture
+def own():
+    """A server of the test's own, on the real clock."""
+    made = Server()
+    try:
+        yield made.start()
+    finally:
+        made.remove()
+
+
+@pytest.fixture
 def tenant(server):
     return Tenant(server.base)
 

@@ -1,7 +1,5 @@
 """SIGTERM while PostgreSQL hangs: the end comes, and nothing that was acknowledged is lost."""
-import contextlib
 import json
-import os
 import signal
 from http.client import HTTPConnection
 
@@ -15,37 +13,14 @@ DEADLINE = 20  # seconds, below the SIGALRM that is the last resort
 
 
 @pytest.fixture
-def hanging():
-    made = Server()
-    try:
-        yield made.start()
-    finally:
-        resume(made)
-        made.remove()
-
-
-def family(server):
-    """The postmaster's process id, then its children's."""
-    postmaster = postgres.postmaster(server.data / "postgres")
-    if not postmaster:
-        return []
-    children = []
-    for entry in os.listdir("/proc"):
-        try:
-            with open(f"/proc/{int(entry)}/stat") as stat:
-                parent = int(stat.read().rpartition(")")[2].split()[1])
-        except (ValueError, OSError):
-            continue
-        if parent == postmaster["pid"]:
-            children.append(int(entry))
-    return [postmaster["pid"], *children]
+def hanging(own):
+    yield own
+    resume(own)
 
 
 def resume(server):
-    """Those that a test has left stopped; one that ends meanwhile needs it no more."""
-    for pid in family(server):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGCONT)
+    """Those that a test has left stopped."""
+    postgres.signal_all(server.data / "postgres", signal.SIGCONT)
 
 
 def post_event(connection, tenant, event_id):
@@ -62,13 +37,12 @@ def test_a_stop_ends_while_the_database_hangs(hanging):
     kept = connection.getresponse()
     assert kept.status == 202 and kept.read()
 
-    for pid in family(hanging):
-        os.kill(pid, signal.SIGSTOP)
+    postgres.signal_all(hanging.data / "postgres", signal.SIGSTOP)
     post_event(connection, tenant, "unknown")
     assert hanging.stop(DEADLINE + 5) == 1, hanging.log_tail()
     assert connection.getresponse().status == 503
     assert hanging.log().count('"drain_timed_out"') == 1, hanging.log_tail()
-    assert family(hanging), "PostgreSQL is left to be adopted"
+    assert postgres.postmaster(hanging.data / "postgres"), "PostgreSQL is left to be adopted"
     assert not hanging.sanitizer_reports(), hanging.log_tail(200)
 
     resume(hanging)
@@ -85,8 +59,7 @@ def test_a_stop_ends_while_a_flows_change_hangs():
     try:
         tenant = Tenant(server.start().base)
         flow = tenant.new_flow(chain(node("end", "exit")))
-        for pid in family(server):
-            os.kill(pid, signal.SIGSTOP)
+        postgres.signal_all(server.data / "postgres", signal.SIGSTOP)
         connection = HTTPConnection(server.base.removeprefix("http://"), timeout=60)
         connection.request("POST", f"/api/v1/flows/{flow}/pause",
                            headers={"Authorization": f"Bearer {tenant.key}"})

@@ -1,39 +1,10 @@
 """What callers get when the database neither answers nor goes away."""
-import os
-import pathlib
 import signal
 import threading
-
-import pytest
 
 from support import postgres
 from support.client import Client, Tenant, wait_until
 from support.graphs import chain, node
-from support.server import Server
-
-
-@pytest.fixture
-def own():
-    """A server of the test's own, on the real clock."""
-    made = Server()
-    try:
-        yield made.start()
-    finally:
-        made.remove()
-
-
-def processes(server):
-    """PostgreSQL's, of a server's private cluster; the postmaster first."""
-    master = postgres.postmaster(server.data / "postgres")["pid"]
-    found = [master]
-    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue  # it has ended
-        if int(fields[1]) == master:
-            found.append(int(stat.parent.name))
-    return found
 
 
 def test_a_database_that_only_reads_is_away_for_writes_and_loses_no_timer(own):
@@ -73,9 +44,8 @@ def test_callers_are_told_when_the_database_stands_still(own):
         assert call(number) == 202  # each on a connection of its own, its key known there
     callers = [threading.Thread(target=lambda n=n: answers.append(call(n)))
                for n in range(len(clients))]
-    stopped = processes(own)
-    for pid in stopped:
-        os.kill(pid, signal.SIGSTOP)
+    cluster = own.data / "postgres"
+    postgres.signal_all(cluster, signal.SIGSTOP)
     try:
         for caller in callers:
             caller.start()  # some are in a turn, some wait for the next one
@@ -83,6 +53,5 @@ def test_callers_are_told_when_the_database_stands_still(own):
             caller.join()
         assert answers == [503] * len(callers)
     finally:
-        for pid in stopped:
-            os.kill(pid, signal.SIGCONT)
+        postgres.signal_all(cluster, signal.SIGCONT)
     wait_until(lambda: call(0) == 202, 30, "it takes events again")

@@ -4,7 +4,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from support.client import Tenant, wait_until
 from support.graphs import chain, graph, node, start
-from support.server import Server
 
 CANCEL = """SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity
             WHERE wait_event_type = 'Lock' AND application_name LIKE 'kalcifer %%'"""
@@ -27,15 +26,6 @@ def lock(server):
 
     yield lock
     connection.close()
-
-
-@pytest.fixture
-def own():
-    made = Server()
-    try:
-        yield made.start()
-    finally:
-        made.remove()
 
 
 def run(server, statement, *parameters):

@@ -1,6 +1,4 @@
 """kill -9 at random moments, of the engine and of PostgreSQL."""
-import os
-import pathlib
 import signal
 import time
 
@@ -10,26 +8,6 @@ import audit
 from support import postgres
 from support.server import Server, until
 from world import NO_LIMITS, World
-
-
-def children(pid):
-    for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = path.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[1]) == pid:
-            yield int(path.parent.name)
-
-
-def kill_postgres(data):
-    """All of it at once, as a machine's end does."""
-    server = postgres.postmaster(data / "postgres")["pid"]
-    for pid in [server, *children(server)]:
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
 
 
 @pytest.fixture
@@ -91,7 +69,7 @@ def test_no_kill_of_postgresql_loses_or_doubles_anything(server, scale, dice):
             time.sleep(dice.uniform(0, 0.3))
             world.count_in_flight()
             world.uptime.down()
-            kill_postgres(server.data)
+            postgres.signal_all(server.data / "postgres", signal.SIGKILL)  # as a machine's end
             world.load.settle()
             world.db.close()
             world.enter(100)  # customers of all shards

@@ -1,4 +1,5 @@
 """PostgreSQL for tests: the program's private cluster, or one of a test's own."""
+import contextlib
 import os
 import pathlib
 import pwd
@@ -35,6 +36,29 @@ def postmaster(cluster):
         return {"pid": pid, "port": lines[3], "socket": lines[4]}
     except (OSError, ValueError, IndexError):
         return None
+
+
+def family(cluster):
+    """Process ids of the server that runs in a cluster's directory, the postmaster's first."""
+    server = postmaster(cluster)
+    if not server:
+        return []
+    found = [server["pid"]]
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(stat.read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue  # it has ended
+        if parent == server["pid"]:
+            found.append(int(stat.parent.name))
+    return found
+
+
+def signal_all(cluster, number):
+    """The signal to each of the family; one that ends meanwhile is done with."""
+    for pid in family(cluster):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def private_conninfo(data):
