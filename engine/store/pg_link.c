@@ -81,23 +81,30 @@ static void session_options(kal_buf *out, const kal_pg_options *options)
     }
 }
 
-static PGconn *start(const kal_pg_options *options)
+static PGconn *start(const kal_pg_options *options, const char *hosts, const char *addresses)
 {
     kal_buf session = {0};
     session_options(&session, options);
-    /* The conninfo overrides what stands before it; what stands after overrides the conninfo. */
-    const char *const keywords[] = {"keepalives_idle",
-                                    "keepalives_interval",
-                                    "keepalives_count",
-                                    "tcp_user_timeout",
-                                    "dbname",
-                                    "options",
-                                    "application_name",
-                                    "client_encoding",
-                                    NULL};
     const char *name = options->name ? options->name : "kalcifer";
-    const char *const values[] = {"10",         "5",  "3",    "20000", options->conninfo,
-                                  session.data, name, "UTF8", NULL};
+    /* The conninfo overrides what stands before it; what stands after overrides the conninfo. */
+    const char *const pairs[][2] = {{"keepalives_idle", "10"},
+                                    {"keepalives_interval", "5"},
+                                    {"keepalives_count", "3"},
+                                    {"tcp_user_timeout", "20000"},
+                                    {"dbname", options->conninfo},
+                                    {"options", session.data},
+                                    {"application_name", name},
+                                    {"client_encoding", "UTF8"},
+                                    {hosts ? "host" : NULL, hosts},
+                                    {"hostaddr", addresses},
+                                    {NULL, NULL}};
+    enum { PAIRS = sizeof pairs / sizeof *pairs };
+    const char *keywords[PAIRS];
+    const char *values[PAIRS];
+    for (size_t i = 0; i < PAIRS; i++) {
+        keywords[i] = pairs[i][0];
+        values[i] = pairs[i][1];
+    }
     PGconn *conn = PQconnectStartParams(keywords, values, 1);
     kal_buf_deinit(&session);
     return conn;
@@ -166,14 +173,31 @@ static void watch(kal_pg_link *link, int events)
     link->events = events;
 }
 
-bool kal_pg_link_open(kal_pg_link *link, const kal_pg_options *options)
+static bool connect_to(kal_pg_link *link, const char *hosts, const char *addresses)
 {
-    link->conn = start(options);
+    link->conn = start(&link->options, hosts, addresses);
     if (PQstatus(link->conn) == CONNECTION_BAD)
         return false;
     PQsetNoticeReceiver(link->conn, on_notice, NULL);
     watch(link, UV_WRITABLE);
     return true;
+}
+
+static void on_lookup(void *data, const char *hosts, const char *addresses, const char *error)
+{
+    kal_pg_link *link = data;
+    link->lookup = NULL;
+    if (error)
+        link->on_connect(link->data, error);
+    else if (!connect_to(link, hosts, addresses))
+        link->on_connect(link->data, PQerrorMessage(link->conn));
+}
+
+bool kal_pg_link_open(kal_pg_link *link, const kal_pg_options *options)
+{
+    link->options = *options;
+    link->lookup = kal_pg_lookup_start(link->loop, options->conninfo, on_lookup, link);
+    return link->lookup || connect_to(link, NULL, NULL);
 }
 
 bool kal_pg_link_flush(kal_pg_link *link, bool *blocked)
@@ -190,6 +214,8 @@ bool kal_pg_link_flush(kal_pg_link *link, bool *blocked)
 void kal_pg_link_close(kal_pg_link *link)
 {
     kal_pg_link_mute(link);
+    kal_pg_lookup_stop(link->lookup);
+    link->lookup = NULL;
     if (link->conn)
         PQfinish(link->conn);
     link->conn = NULL;

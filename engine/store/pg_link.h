@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "store/pg.h"
+#include "store/pg_lookup.h"
 
 #include <libpq-fe.h>
 #include <stdbool.h>
@@ -22,8 +23,10 @@
 
 typedef struct kal_pg_link {
     uv_loop_t *loop;
-    PGconn *conn;    /* NULL: closed */
-    uv_poll_t *poll; /* its own piece of memory: a socket may change while connecting */
+    PGconn *conn;           /* NULL: closed, or looking for the host's addresses */
+    kal_pg_lookup *lookup;  /* NULL: none under way */
+    kal_pg_options options; /* their texts are borrowed until it is connected or closed */
+    uv_poll_t *poll;        /* its own piece of memory: a socket may change while connecting */
     int events;
     bool connected;
     /* error NULL: connected; else why not, and the link is to be closed. */
@@ -32,8 +35,9 @@ typedef struct kal_pg_link {
     void *data;
 } kal_pg_link;
 
-/* Begins to connect. The caller has set loop, the callbacks and data, and all else to zero. False
- * when it failed at once: PQerrorMessage(link->conn) says why, and the link is to be closed. */
+/* Begins to connect. The caller has set loop, the callbacks and data, and all else to zero; the
+ * options' texts stay until it is connected or closed. False when it failed at once:
+ * PQerrorMessage(link->conn) says why, and the link is to be closed. */
 KAL_MUST_USE bool kal_pg_link_open(kal_pg_link *link, const kal_pg_options *options);
 /* Sends what libpq holds and watches for reading, and for writing while something is left. False
  * when the connection is lost; *blocked (may be NULL) tells whether something is left. */
