@@ -176,6 +176,12 @@ bool kal_flow_holds(const kal_flow *flow)
            (flow->status == KAL_FLOW_ACTIVE && flow->backlog >= KAL_BACKLOG_ROWS);
 }
 
+bool kal_version_holds(const kal_version *version)
+{
+    return kal_flow_holds(version->flow) ||
+           (version->broken && version->flow->status == KAL_FLOW_ACTIVE);
+}
+
 const json_t *kal_version_exit_criteria(const kal_version *version, int i)
 {
     return i == 0 ? kal_graph_exit_criteria(version->graph) : version->flow->exit_criteria;
@@ -194,6 +200,8 @@ bool kal_version_watches(const kal_version *version, kal_str event_type)
 
 bool kal_version_names(const kal_version *version, kal_str event_type)
 {
+    if (version->broken)
+        return true;
     for (uint32_t n = 0; n < kal_graph_count(version->graph); n++)
         if (kal_graph_node_hears(kal_graph_at(version->graph, n), event_type))
             return true;

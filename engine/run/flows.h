@@ -89,13 +89,15 @@ kal_flow *kal_flows_find(const kal_flows *flows, kal_uuid flow);
 kal_version *kal_flow_active(const kal_flow *flow);
 /* Its events and timers are kept for later: it is paused, or what was held then is still coming. */
 bool kal_flow_holds(const kal_flow *flow);
+/* Likewise for a version's: its flow holds, or a plugin of it is gone and may come back. */
+bool kal_version_holds(const kal_version *version);
 /* The exit criteria that hold for a loaded version: the graph's (i = 0) and the flow's (i = 1),
  * each NULL when there is none. */
 const json_t *kal_version_exit_criteria(const kal_version *version, int i);
 /* An event of this type could end an instance of the (loaded) version by its exit criteria. */
 bool kal_version_watches(const kal_version *version, kal_str event_type);
-/* Likewise, or a node waits for it: while the flow is held, an instance keeps such events, since
- * those before them may take it there. */
+/* Likewise, or a node waits for it: while the version holds, an instance keeps such events, since
+ * those before them may take it there. Of a broken version nobody knows, so any may be one. */
 bool kal_version_names(const kal_version *version, kal_str event_type);
 /* The number of a place, made when new. */
 uint32_t kal_flows_place(kal_flows *flows, kal_version *version, kal_str node_id);

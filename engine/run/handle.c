@@ -150,9 +150,9 @@ static void route(kal_batch *batch, kal_customer *customer, kal_work *work, json
 {
     kal_str type = kal_str_of(work->event_type);
     for (kal_instance *i = customer->instances; i; i = i->next) {
-        if (!kal_status_is_live(i->status) || !i->version->graph)
+        if (!kal_status_is_live(i->status))
             continue;
-        if (kal_flow_holds(i->version->flow)) {
+        if (kal_version_holds(i->version)) {
             if (kal_version_names(i->version, type)) {
                 hold(batch, i, event, event_id);
                 work->held++;
@@ -271,14 +271,16 @@ static void handle_event(kal_batch *batch, kal_customer *customer, kal_work *wor
 static void handle_replay(kal_batch *batch, kal_customer *customer, kal_work *work)
 {
     kal_instance *instance = kal_customer_instance(customer, work->instance_id);
-    if (instance && instance->version->flow->status == KAL_FLOW_PAUSED)
-        return; /* paused again: it stays */
+    const kal_version *version = instance ? instance->version : NULL;
+    bool archived = version && version->flow->status == KAL_FLOW_ARCHIVED;
+    if (version && (version->flow->status == KAL_FLOW_PAUSED || (version->broken && !archived)))
+        return; /* paused again, or its plugin is gone: it stays */
     kal_uuid id = {{0}};
     json_t *event = kal_batch_keep(batch, json_copy(work->body));
     bool read = kal_uuid_parse(kal_json_get_str(event, "stored_id"), &id);
     json_object_del(event, "stored_id");
-    if (instance && kal_status_is_live(instance->status) && instance->version->graph &&
-        instance->version->flow->status == KAL_FLOW_ACTIVE) {
+    if (instance && kal_status_is_live(instance->status) &&
+        version->flow->status == KAL_FLOW_ACTIVE) {
         if (read)
             kal_burst_event(batch, instance, event, id);
         else

@@ -87,6 +87,16 @@ static kal_work *bulk_work(kal_work_kind kind, const kal_pg_rows *rows, size_t r
     return work;
 }
 
+/* The instance's version is known to be broken: what it holds stays for its plugin's return. */
+static bool is_stuck(const kal_shard *shard, kal_uuid instance, uint64_t customer)
+{
+    const kal_wait_entry *entry = NULL;
+    while ((entry = kal_waits_next(shard->waits, customer, entry)))
+        if (kal_uuid_eq(entry->instance, instance))
+            return kal_flows_at(shard->flows, entry->place)->version->broken;
+    return false;
+}
+
 /* Held events go first, in order: what was held came before all that is queued. */
 static void queue_replays(kal_shard *shard, const kal_pg_rows *rows)
 {
@@ -94,7 +104,8 @@ static void queue_replays(kal_shard *shard, const kal_pg_rows *rows)
         char error[160];
         kal_uuid id = kal_pg_uuid(rows, row, 0);
         kal_str key = {(const char *)id.b, sizeof id.b};
-        if (kal_strmap_put(&shard->replaying, key, shard))
+        if (is_stuck(shard, kal_pg_uuid(rows, row, 2), (uint64_t)kal_pg_int(rows, row, 3)) ||
+            kal_strmap_put(&shard->replaying, key, shard))
             continue;
         kal_work *work = bulk_work(KAL_WORK_REPLAY, rows, row, 1, 2, 3);
         work->held_id = id;
@@ -148,8 +159,9 @@ static void take_backlogs(kal_shard *shard, const kal_tenants_load *load, const 
         bool more = false;
         for (const kal_flow *flow = tenant->flows; flow; flow = flow->next)
             more = more || flow->backlog >= KAL_BACKLOG_ROWS;
-        if (!more || tenant->unfinished)
-            continue;
+        bool queued = shard->replaying.len || kal_queue_count(shard->queue, KAL_CLASS_BULK);
+        if (!more || !queued || tenant->unfinished)
+            continue; /* a backlog of which nothing is queued waits for a plugin */
         tenant->unfinished = true;
         tenant->next_unfinished = shard->unfinished;
         shard->unfinished = tenant;

@@ -60,6 +60,36 @@ static void the_backlog_itself_is_replayed(void **state)
     rig_free(&r);
 }
 
+/* A plugin is gone, perhaps for a restart only: what comes meanwhile waits for its return. */
+static void a_version_without_its_plugin_holds_its_events(void **state)
+{
+    rig r = rig_new(state);
+    kal_flow *flow = flow_with_ann(&r);
+    kal_graph *graph = flow->versions->graph;
+    flow->versions->graph = NULL;
+    flow->versions->broken = true;
+    assert_int_equal(go(&r)->held, 1);
+    assert_int_equal(kal_unit_err(rig_customer(&r, "ann")->unit), KAL_OK);
+    kal_batch_free(r.batch);
+    r.batch = kal_batch_new(r.lua, r.flows, r.waits, 0, r.now);
+    rig_add(&r, KAL_WORK_TIMER, "ann"); /* of no instance: makes the copy */
+    kal_instance *instance = kal_customer_add_instance(r.batch, rig_customer(&r, "ann"),
+                                                       kal_uuid_new(r.now), flow->versions);
+    instance->status = KAL_STATUS_WAITING;
+    kal_work *replay = rig_on(&r, KAL_WORK_REPLAY, instance, 0);
+    replay->held_id = kal_uuid_new(r.now);
+    replay->body = json_of("{'stored_id':'01890000-0000-7000-8000-000000000001',"
+                           "'id':null,'event_type':'go','data':{}}");
+    kal_handle_all(r.batch);
+    assert_int_equal(kal_flush_rows(r.batch->flush), 0); /* it stays */
+    flow->status = KAL_FLOW_ARCHIVED;
+    rig_on(&r, KAL_WORK_REPLAY, instance, 0);
+    kal_handle_all(r.batch);
+    assert_int_equal(kal_flush_rows(r.batch->flush), 2); /* nothing returns to an archived flow */
+    flow->versions->graph = graph;
+    rig_free(&r);
+}
+
 static void an_archived_flow_holds_nothing(void **state)
 {
     rig r = rig_new(state);
@@ -76,6 +106,7 @@ int main(void)
         cmocka_unit_test(an_event_queues_up_behind_the_backlog),
         cmocka_unit_test(a_timer_waits_for_the_backlog),
         cmocka_unit_test(the_backlog_itself_is_replayed),
+        cmocka_unit_test(a_version_without_its_plugin_holds_its_events),
         cmocka_unit_test(an_archived_flow_holds_nothing),
     };
     return cmocka_run_group_tests(tests, open_lua, close_lua);
