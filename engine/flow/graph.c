@@ -49,7 +49,7 @@ static void read_description(kal_graph_node *node, const json_t *described)
     node->filter = kal_shape_member(described, "filter");
     node->lookback_ms = (int64_t)json_number_value(json_object_get(described, "lookback"));
     node->needs_customer = json_is_true(json_object_get(needs, "customer"));
-    node->needs_lookback_ms = node->lookback_ms;
+    node->needs_lookback = node->lookback_ms > 0;
     read_events(node, json_object_get(described, "events"));
 }
 
@@ -99,8 +99,7 @@ static void add_target(kal_graph *g, uint32_t source, uint32_t target)
     if (node->category == KAL_NODE_WAIT && !node->lookback_ms)
         return; /* the walk stops here (no event from before lets it go on), and loads anew */
     node->needs_customer = node->needs_customer || next->needs_customer;
-    if (next->needs_lookback_ms > node->needs_lookback_ms)
-        node->needs_lookback_ms = next->needs_lookback_ms;
+    node->needs_lookback = node->needs_lookback || next->needs_lookback;
 }
 
 /* Reachability and needs, from the leaves up. */

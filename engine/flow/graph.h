@@ -47,8 +47,8 @@ typedef struct kal_graph_node {
      * that does not look back: its own only; a burst that resumes it needs what its edges' targets
      * need besides. */
     bool needs_customer;
-    int64_t needs_lookback_ms; /* the greatest lookback among them */
-    kal_str on_error; /* config.on_error: "fail" (also when left out), "continue" or a branch */
+    bool needs_lookback; /* recent events */
+    kal_str on_error;    /* config.on_error: "fail" (also when left out), "continue" or a branch */
 } kal_graph_node;
 
 typedef struct kal_graph kal_graph;

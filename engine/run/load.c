@@ -101,7 +101,7 @@ static void want_events(kal_load *load, const kal_customer *customer, const kal_
 static bool want_needs(kal_customer *customer, const kal_graph_node *node)
 {
     customer->want_row = customer->want_row || node->needs_customer;
-    return node->needs_lookback_ms > 0;
+    return node->needs_lookback;
 }
 
 /* Only a walk that has yielded rests there: it goes on before an event, and may hear it then. */
@@ -161,10 +161,10 @@ static void want_instance_walk(kal_load *load, kal_customer *customer, kal_uuid 
 static bool listens(const kal_place *place, kal_str event_type)
 {
     const kal_version *version = place->version;
+    if (kal_version_holds(version))
+        return kal_version_names(version, event_type);
     if (!version->graph)
         return false;
-    if (kal_flow_holds(version->flow))
-        return kal_version_names(version, event_type);
     if (kal_version_watches(version, event_type) || has_yielded(place))
         return true;
     if (place->node == KAL_GRAPH_NONE)
@@ -179,7 +179,7 @@ static void want_entry(kal_load *load, kal_customer *customer, kal_version *vers
     customer->want_row = true;
     for (uint32_t n = 0; n < kal_graph_count(version->graph); n++)
         looks_back = looks_back || (kal_graph_at(version->graph, n)->category == KAL_NODE_TRIGGER &&
-                                    kal_graph_at(version->graph, n)->needs_lookback_ms);
+                                    kal_graph_at(version->graph, n)->needs_lookback);
     if (looks_back)
         want_events(load, customer, version->graph);
     if (!kal_reentry_free(version->flow, &ms)) {

@@ -123,10 +123,10 @@ static void what_a_burst_needs_ends_at_a_wait(void **state)
 {
     kal_graph *g = compiled(*state, "abandoned-cart");
     assert_int_equal(node_of(g, "hour")->lookback_ms, 300000);
-    assert_int_equal(node_of(g, "hour")->needs_lookback_ms, 300000);
+    assert_true(node_of(g, "hour")->needs_lookback);
     assert_int_equal(node_of(g, "cart")->lookback_ms, 0);
-    assert_int_equal(node_of(g, "cart")->needs_lookback_ms, 300000);
-    assert_int_equal(node_of(g, "value")->needs_lookback_ms, 0);
+    assert_true(node_of(g, "cart")->needs_lookback);
+    assert_false(node_of(g, "value")->needs_lookback);
     assert_true(node_of(g, "value")->needs_customer);
     kal_graph_free(g);
 }

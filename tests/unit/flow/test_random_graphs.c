@@ -181,7 +181,7 @@ static void assert_needs(kal_lua *lua, const model *m, const kal_graph *g)
         }
         const kal_graph_node *node = kal_graph_at(g, m->place[i]);
         assert_int_equal(node->needs_customer, customer[i]);
-        assert_int_equal(node->needs_lookback_ms, lookback[i] ? 300000 : 0);
+        assert_int_equal(node->needs_lookback, lookback[i]);
     }
 }
 
