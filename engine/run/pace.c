@@ -9,6 +9,7 @@
 #define CALLERS_NS 250000000ULL /* callers are about when one came this lately */
 #define CROWD 8                 /* callers' works that make a turn slow anyway */
 #define PATIENCE_NS 30000000000ULL
+#define FAILED_NS 500000000ULL
 #define MS 1000000ULL
 
 void kal_pace_init(kal_pace *pace, kal_pace_gate *gate)
@@ -72,6 +73,8 @@ size_t kal_pace_begin(kal_pace *pace, size_t works, const kal_uuid *owner, uint6
     pace->taken = 0;
     if (!pace->since_ns)
         pace->since_ns = now_ns;
+    if (now_ns < pace->rests_ns)
+        return 0;
     if (!has_callers(pace->gate, owner, now_ns) || now_ns - pace->since_ns > PATIENCE_NS)
         return MOST;
     size_t beside = works < CROWD ? 0 : works;
@@ -102,9 +105,16 @@ void kal_pace_end(kal_pace *pace, uint64_t now_ns)
         pace->share = pace->share * 5 / 4 + 1 > MOST ? MOST : pace->share * 5 / 4 + 1;
 }
 
+void kal_pace_failed(kal_pace *pace, uint64_t now_ns)
+{
+    pace->rests_ns = now_ns + FAILED_NS;
+}
+
 uint64_t kal_pace_wait_ms(const kal_pace *pace, uint64_t now_ns)
 {
     uint64_t after_ns = get(&pace->gate->after_ns);
+    if (now_ns < pace->rests_ns && (after_ns == UINT_FAST64_MAX || after_ns < pace->rests_ns))
+        after_ns = pace->rests_ns;
     return after_ns == UINT_FAST64_MAX || after_ns <= now_ns ? 1
                                                              : (after_ns - now_ns + MS - 1) / MS;
 }

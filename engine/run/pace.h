@@ -28,6 +28,7 @@ typedef struct kal_pace {
     uint64_t since_ns; /* there is patient work since then; 0: there is none */
     uint64_t began_ns; /* the turn under way */
     size_t taken;      /* patient bursts and sends in it */
+    uint64_t rests_ns; /* until then there is none of it */
     bool inside;       /* it holds the gate */
 } kal_pace;
 
@@ -44,6 +45,9 @@ void kal_pace_idle(kal_pace *pace);
 void kal_pace_took(kal_pace *pace, size_t taken);
 /* The turn is over, whether it asked or not. */
 void kal_pace_end(kal_pace *pace, uint64_t now_ns);
+/* The turn's load or flush failed on a live connection: patient work rests for half a second, so
+ * that it does not repeat itself as fast as the database refuses. */
+void kal_pace_failed(kal_pace *pace, uint64_t now_ns);
 /* Milliseconds until it is worth asking again, rounded up; at least 1. */
 uint64_t kal_pace_wait_ms(const kal_pace *pace, uint64_t now_ns);
 

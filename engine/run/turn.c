@@ -278,10 +278,11 @@ static void walk(kal_shard *shard)
 
 /* ---- before it ---- */
 
-/* The database is away: callers are told at once, timers come up again later. */
+/* The database is away, or serves nobody: callers are told at once, timers come up again later. */
 static void give_up(kal_shard *shard)
 {
     kal_batch *batch = shard->batch;
+    kal_pace_failed(&shard->pace, kal_clock_mono_ns());
     for (kal_customer *c = batch->customers; c; c = c->next)
         turn_away(shard, c);
     end_turn(shard);

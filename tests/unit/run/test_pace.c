@@ -69,6 +69,21 @@ static void one_shard_at_a_time_and_then_a_rest(void **state)
     assert_int_equal(kal_pace_begin(&r.other, 0, NULL, NOW + 9 * MS), FEW);
 }
 
+/* A database that answers and refuses is not asked as fast as it does so. */
+static void after_a_failure_it_rests(void **state)
+{
+    (void)state;
+    rig r;
+    rig_init(&r);
+    assert_int_equal(kal_pace_begin(&r.pace, 0, NULL, NOW), ALL);
+    kal_pace_failed(&r.pace, NOW);
+    kal_pace_end(&r.pace, NOW);
+    assert_int_equal(kal_pace_begin(&r.pace, 3, NULL, NOW + 499 * MS), 0);
+    assert_int_equal(kal_pace_wait_ms(&r.pace, NOW + 100 * MS), 400);
+    assert_int_equal(kal_pace_begin(&r.other, 0, NULL, NOW + MS), ALL); /* its own rest */
+    assert_int_equal(kal_pace_begin(&r.pace, 0, NULL, NOW + 500 * MS), ALL);
+}
+
 /* What the turn had no patient work for costs nobody a rest. */
 static void a_turn_that_took_nothing_leaves_the_gate_open(void **state)
 {
@@ -199,6 +214,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(with_nobody_waiting_it_runs_at_full_speed),
         cmocka_unit_test(one_shard_at_a_time_and_then_a_rest),
+        cmocka_unit_test(after_a_failure_it_rests),
         cmocka_unit_test(a_turn_that_took_nothing_leaves_the_gate_open),
         cmocka_unit_test(its_share_grows_and_halves_within_bounds),
         cmocka_unit_test(a_share_that_was_not_used_up_does_not_grow),
