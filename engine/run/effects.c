@@ -109,23 +109,24 @@ static bool apply_tag(kal_instance *instance, const json_t *effect, bool add)
     return true;
 }
 
-static bool apply_profile(kal_batch *batch, kal_instance *instance, const json_t *effect)
+static bool apply_profile(kal_batch *batch, kal_instance *instance, const json_t *effect,
+                          char error[160])
 {
     const json_t *fields = json_object_get(effect, "fields");
-    if (!json_is_object(fields) || !instance->customer->exists)
-        return false;
-    kal_profile_update(batch, instance->customer, fields);
-    return true;
+    return json_is_object(fields) && instance->customer->exists &&
+           kal_profile_update(batch, instance->customer, fields, error);
 }
 
 static bool apply_one(kal_batch *batch, kal_instance *instance, const kal_graph_node *node,
-                      const json_t *effect)
+                      const json_t *effect, char error[160])
 {
     kal_str kind = kal_json_get_str(effect, "kind");
+    snprintf(error, 160, "the effect %.*s is not understood", (int)(kind.n < 64 ? kind.n : 64),
+             kind.p ? kind.p : "");
     if (kal_str_is(kind, "send"))
         return apply_send(batch, instance, node, effect);
     if (kal_str_is(kind, "update_profile"))
-        return apply_profile(batch, instance, effect);
+        return apply_profile(batch, instance, effect, error);
     if (kal_str_is(kind, "add_tag") || kal_str_is(kind, "remove_tag"))
         return apply_tag(instance, effect, kal_str_is(kind, "add_tag"));
     return kal_str_is(kind, "convert") && apply_convert(batch, instance, effect);
@@ -154,12 +155,8 @@ bool kal_effects_apply(kal_batch *batch, kal_instance *instance, const kal_graph
             snprintf(error, 160, "the customer's profile is over 64 KB");
             return false;
         }
-        if (!apply_one(batch, instance, node, effect)) {
-            kal_str kind = kal_json_get_str(effect, "kind");
-            snprintf(error, 160, "the effect %.*s is not understood",
-                     (int)(kind.n < 64 ? kind.n : 64), kind.p ? kind.p : "");
+        if (!apply_one(batch, instance, node, effect, error))
             return false;
-        }
     }
     return true;
 }

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/zone.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define MAX_TEXT 255
@@ -47,52 +48,16 @@ static void touched(kal_customer *customer)
     customer->stamp++;
 }
 
-static void problem(json_t **problems, const char *field, const char *message)
+/* What keeps a column from taking the text, or NULL. */
+static const char *problem(const char *name, const json_t *value)
 {
-    if (!*problems)
-        *problems = json_object();
-    json_object_set_new(*problems, field, json_pack("[s]", message));
-}
-
-static void check_tags(json_t **problems, const json_t *tags)
-{
-    size_t i;
-    json_t *tag;
-    if (!json_is_array(tags)) {
-        problem(problems, "tags", "is invalid");
-        return;
-    }
-    json_array_foreach(tags, i, tag) if (!json_is_string(tag) || !json_string_length(tag) ||
-                                         json_string_length(tag) > MAX_TEXT)
-        problem(problems, "tags", "must be texts of 1 to 255 bytes");
-}
-
-json_t *kal_profile_check(const json_t *fields)
-{
-    json_t *problems = NULL;
-    for (size_t i = 0; i < COLUMNS; i++) {
-        const json_t *value = json_object_get(fields, columns[i].name);
-        if (value && !json_is_null(value) &&
-            (!json_is_string(value) || json_string_length(value) > MAX_TEXT))
-            problem(&problems, columns[i].name, "is invalid");
-    }
-    kal_str zone = kal_json_get_str(fields, "timezone");
-    if (zone.p && !kal_zone_known(zone))
-        problem(&problems, "timezone", "is not a known time zone");
-    static const char *const objects[] = {"properties", "preferences"};
-    for (size_t i = 0; i < 2; i++) {
-        const json_t *value = json_object_get(fields, objects[i]);
-        if (value && !json_is_object(value))
-            problem(&problems, objects[i], "is invalid");
-    }
-    if (json_object_get(fields, "tags"))
-        check_tags(&problems, json_object_get(fields, "tags"));
-    kal_buf text = {0};
-    kal_json_write(&text, fields);
-    if (text.len > MAX_PROFILE_BYTES)
-        problem(&problems, "properties", "must be at most 64 KB in all");
-    kal_buf_deinit(&text);
-    return problems;
+    kal_str text = {json_string_value(value), json_string_length(value)};
+    if (!json_is_string(value))
+        return NULL;
+    if (text.n > MAX_TEXT)
+        return "is longer than 255 bytes";
+    bool known = strcmp(name, "timezone") != 0 || kal_zone_known(text);
+    return known ? NULL : "is not a known time zone";
 }
 
 static json_t *merged(const json_t *into, json_t *more)
@@ -140,10 +105,20 @@ void kal_profile_set(kal_batch *batch, kal_customer *customer, const json_t *fie
     touched(customer);
 }
 
-void kal_profile_update(kal_batch *batch, kal_customer *customer, const json_t *fields)
+bool kal_profile_update(kal_batch *batch, kal_customer *customer, const json_t *fields,
+                        char error[160])
 {
     const char *key;
     json_t *value;
+    for (size_t i = 0; i < COLUMNS; i++) {
+        const char *wrong = NULL;
+        if ((value = json_object_get(fields, columns[i].name)))
+            wrong = problem(columns[i].name, value);
+        if (wrong) {
+            snprintf(error, 160, "the customer's %s %s", columns[i].name, wrong);
+            return false;
+        }
+    }
     json_object_foreach((json_t *)(uintptr_t)fields, key, value)
     {
         kal_str *slot = column(customer, key);
@@ -153,6 +128,7 @@ void kal_profile_update(kal_batch *batch, kal_customer *customer, const json_t *
             json_object_set(customer->properties, key, value);
     }
     touched(customer);
+    return true;
 }
 
 void kal_profile_tag(kal_customer *customer, const char *tag, bool add)

@@ -8,17 +8,17 @@
 
 /* Makes the customer when it does not exist (an external id and nothing else). */
 void kal_profile_ensure(kal_batch *batch, kal_customer *customer);
-/* Checks fields {email, phone, name, timezone, properties, tags, preferences} for their types;
- * problems come as {"field": ["message"]}, NULL when there are none. The caller decrefs. */
-json_t *kal_profile_check(const json_t *fields);
 /* Whether the profile stays within 64 KB with these properties, preferences and tags (a list, or
  * one) merged in. A flow's fields count as properties. */
 bool kal_profile_fits(const kal_customer *customer, const json_t *fields);
 /* Sets the fields that are there: the columns, properties (merged shallowly), tags, preferences
  * (merged shallowly). They are right, and fit. */
 void kal_profile_set(kal_batch *batch, kal_customer *customer, const json_t *fields);
-/* What a flow writes: email, phone, name and timezone when they are texts, all else a property. */
-void kal_profile_update(kal_batch *batch, kal_customer *customer, const json_t *fields);
+/* What a flow writes: email, phone, name and timezone when they are texts, all else a property.
+ * False with a message, and nothing changed, when a column's text is over 255 bytes or names no
+ * time zone. */
+bool kal_profile_update(kal_batch *batch, kal_customer *customer, const json_t *fields,
+                        char error[160]);
 /* Adds or removes a tag. */
 void kal_profile_tag(kal_customer *customer, const char *tag, bool add);
 /* The same for a list of tags. */
