@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define STOP_NS 8000000000ULL
+#define CALLER_MS 5000 /* what a statement may take whose answer somebody waits for */
 #define HOPS 4 /* of a message and what follows from it: a virtual clock's last move makes most */
 
 /* ---- messages ---- */
@@ -240,8 +241,10 @@ static void open_thread(kal_engine_thread_slot *slot)
     uv_loop_t *loop = kal_thread_loop(slot->thread);
     int64_t size = kal_config_int(engine->options.config, "DATABASE_POOL_SIZE");
     size_t each = (size_t)(size / (2 * engine->n_threads));
-    kal_pg_options owner = {.conninfo = engine->options.conninfo};
-    kal_pg_options api = {.conninfo = engine->options.conninfo, .role = "kalcifer_api"};
+    kal_pg_options owner = {.conninfo = engine->options.conninfo,
+                            .statement_timeout_ms = CALLER_MS};
+    kal_pg_options api = owner;
+    api.role = "kalcifer_api";
     slot->writes = kal_pool_new(loop, &owner, each ? each : 1, 0);
     slot->reads = kal_pool_new(loop, &api, each ? each : 1, 0);
     if (kal_thread_index(slot->thread) == 0) {

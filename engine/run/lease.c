@@ -12,6 +12,8 @@
 #define TTL_NS 10000000000ULL
 #define SPARE_NS 1000000000ULL
 #define DAY_MS 86400000
+#define OVERLAP_MS 10000 /* a change is told by its transaction's time, which may end later */
+#define MS 1000000ULL
 
 struct kal_lease {
     kal_lease_options options;
@@ -21,6 +23,7 @@ struct kal_lease {
     int shards;
     int64_t day; /* for which partitions were looked at */
     uint64_t asked_ns;
+    uint64_t looked_ns; /* when the last poll that answered was asked */
     atomic_uint_fast64_t held_until_ns;
 };
 
@@ -49,6 +52,7 @@ kal_lease *kal_lease_new(uv_loop_t *loop, const kal_lease_options *options)
     lease->timer = kal_calloc(1, sizeof *lease->timer);
     uv_timer_init(loop, lease->timer);
     lease->timer->data = lease;
+    lease->looked_ns = kal_clock_mono_ns(); /* nothing is cached yet */
     kal_pg_options pg = {.conninfo = options->conninfo,
                          .statement_timeout_ms = 5000,
                          .on_state = on_up,
@@ -162,6 +166,7 @@ static void on_polled(void *data, const kal_pg_reply *reply)
         again(lease, false);
         return;
     }
+    lease->looked_ns = lease->asked_ns;
     atomic_store(&lease->held_until_ns, lease->asked_ns + TTL_NS - SPARE_NS);
     if (lease->stopped) { /* what is being drained is kept until it is let go */
         again(lease, true);
@@ -204,7 +209,8 @@ static void poll_now(kal_lease *lease)
     lease->polling = true;
     kal_pg_call *call = kal_pg_call_new();
     kal_pg_call_add_one(call, KAL_SQL_LEASE_POLL, kal_v_uuid(lease->options.node));
-    kal_pg_call_add(call, KAL_SQL_POLL_CHANGES, NULL);
     lease->asked_ns = kal_clock_mono_ns();
+    int64_t since_ms = (int64_t)((lease->asked_ns - lease->looked_ns) / MS) + OVERLAP_MS;
+    kal_pg_call_add_one(call, KAL_SQL_POLL_CHANGES, kal_v_int(KAL_INT8, since_ms));
     kal_pg_send(lease->pg, call, on_polled, lease);
 }
