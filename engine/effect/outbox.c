@@ -24,6 +24,7 @@ typedef struct kal_item {
     kal_stage stage;
     const kal_unit *unit; /* its row in the flush under way */
     int attempts, failures;
+    int refusals; /* of its row, since one was written */
     int64_t at_ms;
     int64_t again_ms;   /* while it rests: until then */
     const char *status; /* of the result: "sent", "failed", "in_doubt", "pending" (try again) */
@@ -172,10 +173,11 @@ int64_t kal_outbox_next(const kal_outbox *outbox)
     return outbox->ready.first ? INT64_MIN : outbox->again_ms;
 }
 
-/* Exponential, with a quarter of jitter from the random end of its id. */
-static void rest(kal_outbox *outbox, kal_item *item, int64_t now_ms)
+/* After so many failures in a row: exponential, with a quarter of jitter from the random end of its
+ * id. */
+static void rest(kal_outbox *outbox, kal_item *item, int failures, int64_t now_ms)
 {
-    int doublings = item->failures < MAX_DOUBLINGS ? item->failures : MAX_DOUBLINGS;
+    int doublings = failures - 1 < MAX_DOUBLINGS ? failures - 1 : MAX_DOUBLINGS;
     int64_t pause_ms = (int64_t)FIRST_PAUSE_MS << doublings;
     pause_ms += pause_ms * item->id.b[15] / (4 * UINT8_MAX);
     item->again_ms = now_ms + pause_ms;
@@ -233,7 +235,7 @@ size_t kal_outbox_fill(kal_outbox *outbox, kal_flush *flush, size_t most, int64_
             append(&outbox->parked, item);
             continue;
         } else if (!acts) {
-            rest(outbox, item, now_ms);
+            rest(outbox, item, 1, now_ms);
             continue;
         } else {
             item->stage = CLAIMED;
@@ -268,17 +270,27 @@ static void count(const kal_outbox *outbox, const kal_item *item)
         kal_tally_add(outbox->options.sent, channel, kal_str_of(item->provider), 1);
 }
 
+static void log_refusal(const kal_item *item)
+{
+    char id[KAL_UUID_TEXT + 1];
+    kal_uuid_format(item->id, id);
+    kal_log(KAL_LOG_ERROR, "delivery_refused", "delivery_id", id, "error",
+            kal_unit_message(item->unit), NULL);
+}
+
 /* What the flush has written; the rest is to be written again. */
 static void take_written(kal_outbox *outbox, kal_items *written, int64_t now_ms)
 {
     for (kal_item *item; (item = take(&outbox->flying));) {
         if (kal_unit_err(item->unit) == KAL_OK) {
+            item->refusals = 0;
             append(written, item);
             continue;
         }
         item->attempts -= item->stage == CLAIMED;
         item->stage = item->stage == CLAIMED ? QUEUED : ANSWERED;
-        rest(outbox, item, now_ms);
+        log_refusal(item);
+        rest(outbox, item, ++item->refusals, now_ms);
     }
 }
 
@@ -303,7 +315,7 @@ size_t kal_outbox_committed(kal_outbox *outbox, int64_t now_ms)
         }
         if (item->stage == WRITTEN || (item->stage == CLAIMED && !acts)) {
             item->stage = QUEUED; /* it failed, or did not leave: it is tried again */
-            rest(outbox, item, now_ms);
+            rest(outbox, item, item->failures ? item->failures : 1, now_ms);
             continue;
         } else if (item->stage == CLAIMED && !err) {
             answer(item, "sent", NULL);

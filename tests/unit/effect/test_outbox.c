@@ -197,6 +197,36 @@ static void a_provider_that_is_not_there_fails_its_messages_only(void **state)
     rig_free(r);
 }
 
+/* The ledger's disk is full: five attempts, each later than the last by about twice the time. */
+static void attempts_that_fail_come_again_ever_later(void **state)
+{
+    rig *r = rig_new(state);
+    char path[512];
+    kal_ledger_close(r->ledger);
+    kal_outbox_free(r->outbox);
+    assert_int_equal(unlink(path_in(r->dir, "log/deliveries.ndjson", path)), 0);
+    assert_int_equal(symlink("/dev/full", path), 0);
+    kal_buf error = {0};
+    r->ledger = kal_ledger_open(r->dir, &error);
+    assert_non_null(r->ledger);
+    outbox_open(r, *state);
+    add(r, 1, 1, "log");
+    for (int64_t pause = 1000; pause <= 8000; pause *= 2) {
+        assert_int_equal(fill(r), 1); /* the attempt */
+        assert_int_equal(committed(r), 0);
+        assert_int_equal(fill(r), 1); /* that it is to be tried again */
+        committed(r);
+        assert_in_range(kal_outbox_next(r->outbox), r->now + pause, r->now + pause + pause / 4);
+        r->now = kal_outbox_next(r->outbox);
+    }
+    assert_int_equal(fill(r), 1);
+    committed(r);
+    assert_int_equal(fill(r), 1); /* the fifth was the last: it has failed */
+    committed(r);
+    assert_int_equal(kal_outbox_next(r->outbox), INT64_MAX);
+    rig_free(r);
+}
+
 /* What is not sent is not counted, and makes no name. */
 static void what_leaves_is_counted_by_channel_and_provider(void **state)
 {
@@ -313,6 +343,7 @@ int main(void)
         cmocka_unit_test(without_the_lease_nothing_leaves),
         cmocka_unit_test(a_paused_flow_keeps_its_messages_and_holds_up_nobody),
         cmocka_unit_test(a_provider_that_is_not_there_fails_its_messages_only),
+        cmocka_unit_test(attempts_that_fail_come_again_ever_later),
         cmocka_unit_test(what_leaves_is_counted_by_channel_and_provider),
         cmocka_unit_test(a_storm_is_cut_into_flushes),
         cmocka_unit_test(our_open_attempts_are_looked_up_in_the_ledger),
