@@ -1,7 +1,10 @@
-/* GET /instances/:id with its steps, and cancel, which answers the same. */
+/* GET /instances/:id with its steps, and what operators do to an instance, which answers the same.
+ */
+#include "api/check.h"
 #include "api/reply.h"
 #include "api/routes/routes.h"
 #include "api/works.h"
+#include "base/alloc.h"
 
 static void on_instance(kal_request *request, const kal_pg_reply *reply)
 {
@@ -37,7 +40,7 @@ void kal_route_instances_get(kal_request *request)
     kal_request_send(request, kal_engine_reads(request->thread->engine), call, on_instance);
 }
 
-static void on_cancelled(kal_work *work)
+static void on_moved(kal_work *work)
 {
     kal_request *request = work->data;
 
@@ -49,29 +52,71 @@ static void on_cancelled(kal_work *work)
     kal_request_unref(request);
 }
 
-static void on_customer(kal_request *request, const kal_pg_reply *reply)
+/* request->number: the kind of work; request->state: its reason, or NULL. */
+static void on_owner(kal_request *request, const kal_pg_reply *reply)
 {
     kal_uuid id;
 
     if (kal_reply_failed(request, reply) || !kal_request_uuid(request, 0, &id))
         return;
-    if (kal_pg_count(reply->rows[1]) == 0) {
+    const kal_pg_rows *rows = reply->rows[1];
+    if (kal_pg_count(rows) == 0) {
         kal_reply_error(request, KAL_ERR_NOT_FOUND, NULL);
         return;
     }
-    kal_str customer = kal_pg_str(reply->rows[1], 0, 0);
-    kal_work *work = kal_works_make(request, KAL_WORK_CANCEL, customer, NULL, 0);
+    kal_work *work =
+        kal_works_make(request, (kal_work_kind)request->number, kal_pg_str(rows, 0, 0), NULL, 0);
     work->instance_id = id;
-    kal_works_send(request, work, on_cancelled);
+    work->flow_id = kal_pg_uuid(rows, 0, 1);
+    work->version = (int32_t)kal_pg_int(rows, 0, 2);
+    work->reason = request->state;
+    request->state = NULL;
+    kal_works_send(request, work, on_moved);
 }
 
-void kal_route_instances_cancel(kal_request *request)
+static void move(kal_request *request, kal_work_kind kind)
 {
     kal_uuid id;
 
     if (!kal_request_uuid(request, 0, &id))
         return;
+    request->number = kind;
     kal_pg_call *call = kal_pool_tenant_call(request->caller.tenant);
-    kal_pg_call_add_one(call, KAL_SQL_API_INSTANCE_CUSTOMER, kal_v_uuid(id));
-    kal_request_send(request, kal_engine_reads(request->thread->engine), call, on_customer);
+    kal_pg_call_add_one(call, KAL_SQL_API_INSTANCE_OWNER, kal_v_uuid(id));
+    kal_request_send(request, kal_engine_reads(request->thread->engine), call, on_owner);
+}
+
+void kal_route_instances_cancel(kal_request *request)
+{
+    move(request, KAL_WORK_CANCEL);
+}
+
+void kal_route_instances_pause(kal_request *request)
+{
+    move(request, KAL_WORK_PAUSE);
+}
+
+void kal_route_instances_resume(kal_request *request)
+{
+    move(request, KAL_WORK_RESUME);
+}
+
+void kal_route_instances_retry(kal_request *request)
+{
+    move(request, KAL_WORK_RETRY);
+}
+
+void kal_route_instances_exit(kal_request *request)
+{
+    json_t *errors;
+
+    if (!kal_request_body(request))
+        return;
+    errors = json_object();
+    kal_check_text(errors, request->body, "reason", KAL_ID_MAX);
+    if (!kal_reply_checked(request, errors))
+        return;
+    kal_str reason = kal_json_get_str(request->body, "reason");
+    request->state = reason.n ? kal_strndup(reason.p, reason.n) : kal_strdup("exited_by_operator");
+    move(request, KAL_WORK_EXIT);
 }

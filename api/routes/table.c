@@ -28,8 +28,8 @@
     }
 #define STEPS                                                                                      \
     {                                                                                              \
-        KAL_READ_LIST_OF, KAL_SQL_API_STEP_LIST, KAL_SQL_API_INSTANCE_CUSTOMER,                    \
-            {ID, CURSOR, LIMIT}, 0                                                                 \
+        KAL_READ_LIST_OF, KAL_SQL_API_STEP_LIST, KAL_SQL_API_INSTANCE_OWNER, {ID, CURSOR, LIMIT},  \
+            0                                                                                      \
     }
 #define BATCH_BODY ((size_t)2 << 20)
 
@@ -65,6 +65,10 @@ static const kal_route routes[] = {
     {"GET", V1 "/instances/:id/timeline", VIEWER, API, NULL, STEPS, 0},
     {"GET", V1 "/instances/:id/trace", VIEWER, API, NULL, STEPS, 0},
     {"POST", V1 "/instances/:id/cancel", EDITOR, API, kal_route_instances_cancel, {0}, 0},
+    {"POST", V1 "/instances/:id/exit", EDITOR, API, kal_route_instances_exit, {0}, 0},
+    {"POST", V1 "/instances/:id/pause", EDITOR, API, kal_route_instances_pause, {0}, 0},
+    {"POST", V1 "/instances/:id/resume", EDITOR, API, kal_route_instances_resume, {0}, 0},
+    {"POST", V1 "/instances/:id/retry", EDITOR, API, kal_route_instances_retry, {0}, 0},
 
     {"GET", V1 "/customers", VIEWER, API, NULL,
      {KAL_READ_LIST, KAL_SQL_API_CUSTOMER_LIST, 0, {CURSOR, LIMIT}, 0}, 0},

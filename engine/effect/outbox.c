@@ -336,3 +336,22 @@ void kal_outbox_wake(kal_outbox *outbox)
     for (kal_item *item; (item = take(&outbox->parked));)
         append(&outbox->ready, item);
 }
+
+static void withdraw(kal_items *items, bool (*is_one)(void *, kal_uuid, const json_t *), void *data)
+{
+    for (size_t n = items->count; n; n--) {
+        kal_item *item = take(items);
+        if (item->stage == QUEUED && is_one(data, item->flow, item->json))
+            free_item(item);
+        else
+            append(items, item);
+    }
+}
+
+void kal_outbox_withdraw(kal_outbox *outbox,
+                         bool (*is_one)(void *data, kal_uuid flow, const json_t *json), void *data)
+{
+    withdraw(&outbox->ready, is_one, data);
+    withdraw(&outbox->parked, is_one, data);
+    withdraw(&outbox->resting, is_one, data);
+}

@@ -41,6 +41,10 @@ int64_t kal_outbox_next(const kal_outbox *outbox);
 size_t kal_outbox_fill(kal_outbox *outbox, kal_flush *flush, size_t most, int64_t now_ms);
 /* The flush is committed: results are done with, attempts leave now. Answers how many were sent. */
 size_t kal_outbox_committed(kal_outbox *outbox, int64_t now_ms);
+/* Drops what has not begun to leave and is one of those: their rows say no more whom they are for.
+ */
+void kal_outbox_withdraw(kal_outbox *outbox,
+                         bool (*is_one)(void *data, kal_uuid flow, const json_t *json), void *data);
 /* Flows have changed: deliveries of paused ones are looked at again. */
 void kal_outbox_wake(kal_outbox *outbox);
 

@@ -191,6 +191,12 @@ kal_wait *kal_instance_wait(const kal_instance *instance, uint32_t seq)
     return wait;
 }
 
+bool kal_instance_holds(const kal_instance *instance)
+{
+    return instance->status == KAL_STATUS_PAUSED || instance->replays ||
+           kal_version_holds(instance->version);
+}
+
 kal_wait *kal_instance_yielded(const kal_instance *instance)
 {
     kal_wait *wait = instance->waits;

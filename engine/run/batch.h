@@ -41,8 +41,10 @@ typedef struct kal_wait {
     int64_t due_ms; /* KAL_NEVER; relative timers: less the flow's pauses that had ended by then */
     int64_t began_ms;
     bool absolute, yielded;
+    bool frozen; /* its instance is paused: a relative timer's due_ms is what remains of it */
     bool added, dropped; /* in this batch */
     json_t *state;
+    json_t *event; /* it had come for the wait when a failure ended the walk; borrowed */
 } kal_wait;
 
 /* A token on its way to a node. */
@@ -75,6 +77,9 @@ struct kal_instance {
     kal_wait *waits, **waits_last; /* NULL: none yet */
     int64_t ended_ms;
     kal_str exit_reason;
+    json_t *lost;  /* of a failed one: what retry takes up again (lost.h), kept by the batch */
+    bool switched; /* it was paused or resumed in this batch */
+    bool replays;  /* it was resumed: what was held for it comes before what comes now */
     bool dirty;
 };
 
@@ -91,6 +96,7 @@ typedef struct kal_known {
     struct kal_known *next;
     kal_str event_id;
     int32_t routed, started, held;
+    kal_uuid instance_id; /* that an entry webhook started, or nil */
 } kal_known;
 
 /* When a customer's last instance of a flow ended (KAL_NEVER: it is live). */
@@ -110,6 +116,7 @@ struct kal_customer {
     bool want_row;
 
     bool exists, created, dirty; /* the row */
+    bool gone, erased;           /* in this batch: works behind it come in the next */
     uint32_t stamp;              /* counts its changes, so that contexts see them */
     kal_uuid id;
     kal_str email, phone, name, timezone;
@@ -201,6 +208,8 @@ void kal_batch_ran(kal_batch *batch, kal_str type);
 kal_wait *kal_instance_add_wait(kal_batch *batch, kal_instance *instance, uint32_t node);
 /* The instance's live wait of this number, or NULL. */
 kal_wait *kal_instance_wait(const kal_instance *instance, uint32_t seq);
+/* Its events are kept for later: it is paused, or was until now, or its version holds. */
+bool kal_instance_holds(const kal_instance *instance);
 /* The first of the waits where its walk has yielded, or NULL. */
 kal_wait *kal_instance_yielded(const kal_instance *instance);
 

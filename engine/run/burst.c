@@ -2,7 +2,9 @@
 
 #include "base/clock.h"
 #include "run/context.h"
+#include "run/criteria.h"
 #include "run/effects.h"
+#include "run/lost.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +17,7 @@ typedef struct kal_walk {
     kal_batch *batch;
     kal_instance *instance;
     const kal_graph *graph;
+    const kal_token *at; /* the token whose turn it is */
     kal_token *first, **last;
     uint32_t queued; /* tokens on their way */
     uint32_t nodes;  /* executed in this burst */
@@ -49,6 +52,16 @@ static kal_token *push_wait(kal_walk *walk, kal_wait *wait)
 
 static void end_walk(kal_walk *walk, kal_status status, kal_str reason)
 {
+    walk->instance->lost = NULL;
+    if (status == KAL_STATUS_FAILED) {
+        kal_lost_token(walk->batch, walk->instance, walk->at);
+        for (const kal_token *t = walk->first; t; t = t->next) {
+            if (t->wait)
+                t->wait->event = t->event;
+            else
+                kal_lost_token(walk->batch, walk->instance, t);
+        }
+    }
     kal_burst_end(walk->batch, walk->instance, status, reason);
     walk->first = NULL;
     walk->last = &walk->first;
@@ -65,7 +78,7 @@ typedef struct kal_step {
 static kal_str trigger_text(kal_walk *walk, const kal_token *token)
 {
     kal_str type = kal_json_get_str(token->event, "event_type");
-    if (!token->trigger || !type.p)
+    if (!token->trigger || strcmp(token->trigger, "event") != 0 || !type.p)
         return kal_str_of(token->trigger);
     kal_buf text = {0};
     kal_buf_puts(&text, "event:");
@@ -331,37 +344,12 @@ static void fire_joins(kal_walk *walk)
 
 /* ---- exit criteria ---- */
 
-static bool event_meets(const json_t *criteria, const json_t *event)
-{
-    kal_str type = kal_json_get_str(criteria, "event_type");
-    return event && type.p && kal_str_eq(type, kal_json_get_str(event, "event_type")) &&
-           kal_json_matches(json_object_get(criteria, "filter"), json_object_get(event, "data"));
-}
-
-static bool condition_meets(kal_walk *walk, const json_t *criteria, const json_t *event)
-{
-    kal_str condition = kal_json_get_str(criteria, "condition");
-    bool truth = false;
-    if (!condition.p || !kal_context_open(walk->batch, walk->instance))
-        return false;
-    kal_buf error = {0};
-    if (kal_lua_truth(walk->batch->lua, condition, walk->instance->lua, event, walk->batch->now_ms,
-                      &truth, &error))
-        truth = false; /* a condition that cannot be told is not met */
-    kal_buf_deinit(&error);
-    return truth;
-}
-
 static bool exits(kal_walk *walk, const json_t *event)
 {
-    for (int i = 0; i < 2; i++) {
-        const json_t *criteria = kal_version_exit_criteria(walk->instance->version, i);
-        if (criteria && (event_meets(criteria, event) || condition_meets(walk, criteria, event))) {
-            end_walk(walk, KAL_STATUS_EXITED, kal_str_of("exit_criteria"));
-            return true;
-        }
-    }
-    return false;
+    if (!kal_criteria_met(walk->batch, walk->instance, event))
+        return false;
+    end_walk(walk, KAL_STATUS_EXITED, kal_str_of("exit_criteria"));
+    return true;
 }
 
 /* ---- the walk ---- */
@@ -369,6 +357,7 @@ static bool exits(kal_walk *walk, const json_t *event)
 static void step(kal_walk *walk)
 {
     kal_token *token = walk->first;
+    walk->at = token;
     walk->first = token->next;
     if (!walk->first)
         walk->last = &walk->first;
@@ -451,6 +440,25 @@ void kal_burst_timeout(kal_batch *batch, kal_instance *instance, kal_wait *wait)
     walk_on(&walk);
 }
 
+bool kal_burst_retry(kal_batch *batch, kal_instance *instance)
+{
+    kal_walk walk;
+    walk_init(&walk, batch, instance);
+    if (!kal_lost_restore(batch, instance, &walk.first))
+        return false;
+    for (kal_token *token = walk.first; token; token = token->next) {
+        if (!token->wait)
+            token->trigger = "retry";
+        walk.last = &token->next;
+        walk.queued++;
+    }
+    instance->status = KAL_STATUS_RUNNING;
+    instance->ended_ms = KAL_UNSET;
+    instance->exit_reason = (kal_str){0};
+    walk_on(&walk);
+    return true;
+}
+
 int kal_burst_event(kal_batch *batch, kal_instance *instance, json_t *event, kal_uuid event_id)
 {
     kal_walk walk;
@@ -476,10 +484,14 @@ int kal_burst_event(kal_batch *batch, kal_instance *instance, json_t *event, kal
 
 void kal_burst_end(kal_batch *batch, kal_instance *instance, kal_status status, kal_str reason)
 {
+    if (instance->status == KAL_STATUS_PAUSED)
+        instance->switched = instance->replays = true; /* nobody waits for what was held */
     instance->status = status;
     instance->ended_ms = batch->now_ms;
     instance->exit_reason = kal_batch_text(batch, reason);
     instance->dirty = true;
+    if (status == KAL_STATUS_FAILED)
+        kal_lost_waits(batch, instance);
     for (kal_wait *wait = instance->waits; wait; wait = wait->next)
         wait->dropped = true;
     batch->counts.completions += status == KAL_STATUS_COMPLETED;

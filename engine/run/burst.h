@@ -21,7 +21,10 @@ void kal_burst_timeout(kal_batch *batch, kal_instance *instance, kal_wait *wait)
 /* Offers an event to the instance: exit criteria first, then the waits there are. Answers how many
  * waits it resumed. */
 int kal_burst_event(kal_batch *batch, kal_instance *instance, json_t *event, kal_uuid event_id);
-/* Ends it: waits go, what was queued is dropped. */
+/* A failed instance goes on from what it had under way: first the failed node runs again. False,
+ * and nothing changes, when that is not known. */
+bool kal_burst_retry(kal_batch *batch, kal_instance *instance);
+/* Ends it: waits go, what was queued is dropped (and noted, when it fails). */
 void kal_burst_end(kal_batch *batch, kal_instance *instance, kal_status status, kal_str reason);
 
 #endif

@@ -170,6 +170,12 @@ const kal_place *kal_flows_at(const kal_flows *flows, uint32_t place)
     return &flows->places[place];
 }
 
+int64_t kal_flow_shift(const kal_flow *flow, int64_t now_ms)
+{
+    bool paused = flow->status == KAL_FLOW_PAUSED;
+    return flow->paused_ms + (paused ? now_ms - flow->paused_at_ms : 0);
+}
+
 bool kal_flow_holds(const kal_flow *flow)
 {
     return flow->status == KAL_FLOW_PAUSED ||
@@ -279,13 +285,15 @@ static json_t *parse_column(const kal_pg_rows *rows, size_t row, size_t column)
     return kal_json_parse(kal_pg_str(rows, row, column), error);
 }
 
-/* Columns: tenant_id, id, status, active_version, entry_config, exit_criteria, paused_ms, graph. */
+/* Columns: tenant_id, id, status, active_version, entry_config, exit_criteria, paused_ms, graph,
+ * paused_at. */
 static void take_flow(kal_flows *flows, const kal_pg_rows *rows, size_t row)
 {
     kal_flow *flow = flow_of(flows, kal_pg_uuid(rows, row, 0), kal_pg_uuid(rows, row, 1));
     flow->status = status_of(kal_pg_str(rows, row, 2));
     flow->active_version = (int32_t)kal_pg_int(rows, row, 3);
     flow->paused_ms = kal_pg_int(rows, row, 6);
+    flow->paused_at_ms = kal_pg_null(rows, row, 8) ? 0 : kal_pg_time(rows, row, 8);
     json_decref(flow->entry_config);
     flow->entry_config = parse_column(rows, row, 4);
     json_decref(flow->exit_criteria);

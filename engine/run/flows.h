@@ -45,6 +45,7 @@ struct kal_flow {
     kal_flow_status status;
     int32_t active_version; /* 0: none */
     int64_t paused_ms;      /* pauses that have ended */
+    int64_t paused_at_ms;   /* when the one under way began */
     json_t *entry_config, *exit_criteria;
     kal_version *versions;
     kal_timer *parked; /* timers that came up while it was paused */
@@ -87,6 +88,8 @@ kal_version *kal_flows_version(kal_flows *flows, kal_uuid tenant, kal_uuid flow,
 kal_flow *kal_flows_find(const kal_flows *flows, kal_uuid flow);
 /* The active version of an active flow, NULL when it has none. */
 kal_version *kal_flow_active(const kal_flow *flow);
+/* By how much its pauses shift relative timers at an instant, the one under way counted in. */
+int64_t kal_flow_shift(const kal_flow *flow, int64_t now_ms);
 /* Its events and timers are kept for later: it is paused, or what was held then is still coming. */
 bool kal_flow_holds(const kal_flow *flow);
 /* Likewise for a version's: its flow holds, or a plugin of it is gone and may come back. */

@@ -2,7 +2,9 @@
 
 #include "base/clock.h"
 #include "run/burst.h"
+#include "run/customers.h"
 #include "run/load.h"
+#include "run/operate.h"
 #include "run/profile.h"
 #include "run/seal.h"
 
@@ -134,6 +136,7 @@ static void hold(kal_batch *batch, const kal_instance *instance, json_t *event, 
     row[4] = kal_v_uuid(instance->id);
     row[5] = kal_v_int(KAL_INT8, (int64_t)instance->customer->key);
     row[6] = kal_v_str(KAL_JSON, kal_batch_json(batch, held));
+    row[7] = kal_v_bool(instance->status == KAL_STATUS_PAUSED);
     json_decref(held);
 }
 
@@ -152,7 +155,7 @@ static void route(kal_batch *batch, kal_customer *customer, kal_work *work, json
     for (kal_instance *i = customer->instances; i; i = i->next) {
         if (!kal_status_is_live(i->status))
             continue;
-        if (kal_version_holds(i->version)) {
+        if (kal_instance_holds(i)) {
             if (kal_version_names(i->version, type)) {
                 hold(batch, i, event, event_id);
                 work->held++;
@@ -224,8 +227,11 @@ static void store_answer(kal_batch *batch, kal_customer *customer, const kal_wor
     row[4] = kal_v_int(KAL_INT4, work->started);
     row[5] = kal_v_int(KAL_INT4, work->held);
     row[6] = kal_v_time(batch->now_ms);
+    if (work->kind == KAL_WORK_WEBHOOK && work->started)
+        row[7] = kal_v_uuid(work->instance_id);
     kal_known *known = kal_arena_alloc(batch->arena, sizeof *known);
-    *known = (kal_known){customer->known, event_id, work->routed, work->started, work->held};
+    *known = (kal_known){customer->known, event_id,   work->routed,
+                         work->started,   work->held, work->instance_id};
     customer->known = known;
 }
 
@@ -240,6 +246,8 @@ static bool is_known(const kal_customer *customer, kal_work *work)
     work->routed = known->routed;
     work->started = known->started;
     work->held = known->held;
+    if (work->kind == KAL_WORK_WEBHOOK)
+        work->instance_id = known->instance_id;
     return true;
 }
 
@@ -268,12 +276,47 @@ static void handle_event(kal_batch *batch, kal_customer *customer, kal_work *wor
         store_answer(batch, customer, work);
 }
 
+/* The flow's entry webhook was called: an event for its webhook_entry nodes alone. A customer who
+ * may not enter now does not, as with any event. */
+static void handle_webhook(kal_batch *batch, kal_customer *customer, kal_work *work)
+{
+    if (is_known(customer, work))
+        return;
+    kal_flow *flow = kal_flows_find(batch->flows, work->flow_id);
+    kal_err err = check_entry(batch, customer, flow);
+    const kal_graph *graph = err ? NULL : kal_flow_active(flow)->graph;
+    uint32_t count = graph ? kal_graph_count(graph) : 0;
+    uint32_t *nodes = kal_arena_alloc(batch->arena, (count + 1) * sizeof *nodes);
+    size_t n = 0;
+    for (uint32_t i = 0; i < count; i++)
+        if (kal_str_is(kal_graph_at(graph, i)->type, "webhook_entry"))
+            nodes[n++] = i;
+    bool inside = err == KAL_ERR_ALREADY_IN_FLOW || err == KAL_ERR_REENTRY_NOT_ALLOWED;
+    if ((err && !inside) || (!err && !n)) {
+        refuse(work, err ? err : KAL_ERR_NOT_FOUND);
+        return;
+    }
+    kal_uuid id = kal_uuid_new(batch->now_ms);
+    batch->counts.events++;
+    if (n) {
+        kal_instance *instance = enter(batch, customer, flow, kal_str_of("{}"));
+        work->instance_id = instance->id;
+        work->started = 1;
+        kal_burst_start(batch, instance, nodes, n, event_json(batch, work), id);
+    }
+    store_event(batch, customer, work, id);
+    if (work->event_id)
+        store_answer(batch, customer, work);
+}
+
 static void handle_replay(kal_batch *batch, kal_customer *customer, kal_work *work)
 {
     kal_instance *instance = kal_customer_instance(customer, work->instance_id);
     const kal_version *version = instance ? instance->version : NULL;
     bool archived = version && version->flow->status == KAL_FLOW_ARCHIVED;
-    if (version && (version->flow->status == KAL_FLOW_PAUSED || (version->broken && !archived)))
+    bool paused = instance && (version->flow->status == KAL_FLOW_PAUSED ||
+                               instance->status == KAL_STATUS_PAUSED);
+    if (paused || (version && version->broken && !archived))
         return; /* paused again, or its plugin is gone: it stays */
     kal_uuid id = {{0}};
     json_t *event = kal_batch_keep(batch, json_copy(work->body));
@@ -311,6 +354,8 @@ static void handle_timer(kal_batch *batch, kal_customer *customer, kal_work *wor
         kal_burst_end(batch, instance, KAL_STATUS_EXITED, kal_str_of("flow_archived"));
         return;
     }
+    if (instance->status == KAL_STATUS_PAUSED)
+        return;                      /* it comes up again when the instance has been resumed */
     if (!instance->version->graph) { /* a plugin is gone: it waits for the plugin's return */
         put_off(batch, work, flow, work->due_ms);
         return;
@@ -330,64 +375,14 @@ static void handle_timer(kal_batch *batch, kal_customer *customer, kal_work *wor
         kal_burst_timeout(batch, instance, wait);
 }
 
-/* ---- operators ---- */
-
-static void handle_end(kal_batch *batch, kal_customer *customer, kal_work *work, kal_status status,
-                       const char *reason)
+static void handle_retry(kal_batch *batch, kal_customer *customer, kal_work *work)
 {
-    kal_instance *instance = kal_customer_instance(customer, work->instance_id);
-    if (!instance)
-        refuse(work, KAL_ERR_NOT_FOUND);
-    else if (!kal_status_is_live(instance->status))
-        refuse(work, KAL_ERR_NOT_CANCELLABLE);
+    const kal_instance *instance = kal_customer_instance(customer, work->instance_id);
+    if (instance && instance->status == KAL_STATUS_FAILED &&
+        is_in_flow(batch, customer, instance->version->flow))
+        refuse(work, KAL_ERR_ALREADY_IN_FLOW);
     else
-        kal_burst_end(batch, instance, status, kal_str_of(reason));
-}
-
-static void show(kal_customer *customer, kal_work *work)
-{
-    json_t *json = kal_profile_json(customer);
-    kal_json_write(&work->answer, json);
-    json_decref(json);
-}
-
-/* What the work sets or adds, by field. */
-static const json_t *fields_of(kal_batch *batch, const kal_work *work)
-{
-    if (work->op == KAL_CUSTOMER_TAG)
-        return kal_batch_keep(batch, json_pack("{s:O}", "tags", work->body));
-    if (work->op == KAL_CUSTOMER_PREFERENCES)
-        return kal_batch_keep(batch, json_pack("{s:O}", "preferences", work->body));
-    return work->body;
-}
-
-static void handle_customer(kal_batch *batch, kal_customer *customer, kal_work *work)
-{
-    bool creates = work->op == KAL_CUSTOMER_CREATE || work->op == KAL_CUSTOMER_UPSERT;
-    if (customer->exists ? work->op == KAL_CUSTOMER_CREATE : !creates) {
-        refuse(work, customer->exists ? KAL_ERR_VALIDATION_FAILED : KAL_ERR_NOT_FOUND);
-        return;
-    }
-    const json_t *fields = fields_of(batch, work);
-    if (work->op != KAL_CUSTOMER_UNTAG && !kal_profile_fits(customer, fields)) {
-        work->message = kal_strdup("the customer's profile is over 64 KB");
-        refuse(work, KAL_ERR_VALIDATION_FAILED);
-        return;
-    }
-    kal_profile_ensure(batch, customer);
-    switch (work->op) {
-    case KAL_CUSTOMER_CREATE:
-    case KAL_CUSTOMER_UPSERT:
-    case KAL_CUSTOMER_UPDATE:
-    case KAL_CUSTOMER_PREFERENCES:
-        kal_profile_set(batch, customer, fields);
-        break;
-    case KAL_CUSTOMER_TAG:
-    case KAL_CUSTOMER_UNTAG:
-        kal_profile_tags(customer, work->body, work->op == KAL_CUSTOMER_TAG);
-        break;
-    }
-    show(customer, work);
+        kal_operate_retry(batch, customer, work);
 }
 
 static void handle(kal_batch *batch, kal_customer *customer, kal_work *work)
@@ -399,8 +394,11 @@ static void handle(kal_batch *batch, kal_customer *customer, kal_work *work)
     case KAL_WORK_TRIGGER:
         handle_trigger(batch, customer, work);
         break;
+    case KAL_WORK_WEBHOOK:
+        handle_webhook(batch, customer, work);
+        break;
     case KAL_WORK_CUSTOMER:
-        handle_customer(batch, customer, work);
+        kal_customers_handle(batch, customer, work);
         break;
     case KAL_WORK_TIMER:
         handle_timer(batch, customer, work);
@@ -409,13 +407,22 @@ static void handle(kal_batch *batch, kal_customer *customer, kal_work *work)
         handle_replay(batch, customer, work);
         break;
     case KAL_WORK_CANCEL:
-        handle_end(batch, customer, work, KAL_STATUS_EXITED, "cancelled_by_operator");
+        kal_operate_end(batch, customer, work, KAL_STATUS_EXITED, "cancelled_by_operator");
         break;
     case KAL_WORK_EXIT:
-        handle_end(batch, customer, work, KAL_STATUS_EXITED, work->reason);
+        kal_operate_end(batch, customer, work, KAL_STATUS_EXITED, work->reason);
         break;
     case KAL_WORK_FAIL:
-        handle_end(batch, customer, work, KAL_STATUS_FAILED, work->reason);
+        kal_operate_end(batch, customer, work, KAL_STATUS_FAILED, work->reason);
+        break;
+    case KAL_WORK_PAUSE:
+        kal_operate_pause(batch, customer, work);
+        break;
+    case KAL_WORK_RESUME:
+        kal_operate_resume(batch, customer, work);
+        break;
+    case KAL_WORK_RETRY:
+        handle_retry(batch, customer, work);
         break;
     }
 }
@@ -426,10 +433,10 @@ static kal_instance *yielded_before(const kal_customer *customer, const kal_work
     for (kal_instance *i = customer->instances; i; i = i->next) {
         const kal_flow *flow = i->version->flow;
         bool hears = work->kind == KAL_WORK_EVENT
-                         ? !kal_flow_holds(flow)
+                         ? !kal_flow_holds(flow) && !i->replays
                          : work->kind == KAL_WORK_REPLAY && kal_uuid_eq(i->id, work->instance_id);
-        if (hears && flow->status == KAL_FLOW_ACTIVE && i->version->graph &&
-            kal_instance_yielded(i))
+        if (hears && flow->status == KAL_FLOW_ACTIVE && i->status != KAL_STATUS_PAUSED &&
+            i->version->graph && kal_instance_yielded(i))
             return i;
     }
     return NULL;
@@ -457,7 +464,7 @@ static kal_work **handle_customer_works(kal_batch *batch, kal_customer *customer
 {
     kal_work **link = &customer->works;
     bool walked = false;
-    while (*link && kal_arena_used(batch->arena) < full) {
+    while (*link && !customer->gone && kal_arena_used(batch->arena) < full) {
         kal_instance *instance = yielded_before(customer, *link);
         if (instance && walked)
             break;

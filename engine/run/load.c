@@ -158,10 +158,10 @@ static void want_instance_walk(kal_load *load, kal_customer *customer, kal_uuid 
     want_instance(load, id);
 }
 
-static bool listens(const kal_place *place, kal_str event_type)
+static bool listens(const kal_wait_entry *entry, const kal_place *place, kal_str event_type)
 {
     const kal_version *version = place->version;
-    if (kal_version_holds(version))
+    if (entry->held || kal_version_holds(version))
         return kal_version_names(version, event_type);
     if (!version->graph)
         return false;
@@ -188,21 +188,26 @@ static void want_entry(kal_load *load, kal_customer *customer, kal_version *vers
     }
 }
 
+static void want_known(kal_load *load, const kal_customer *customer, const kal_work *work)
+{
+    if (!work->event_id)
+        return;
+    push(&load->known_keys, kal_v_int(KAL_INT8, (int64_t)customer->key));
+    push(&load->known_ids, kal_v_text(work->event_id));
+    push(&load->known_tenants, kal_v_uuid(customer->tenant));
+}
+
 static void plan_event(kal_load *load, kal_customer *customer, const kal_work *work)
 {
     const kal_batch *batch = load->batch;
     kal_str type = kal_str_of(work->event_type);
-    if (work->event_id) {
-        push(&load->known_keys, kal_v_int(KAL_INT8, (int64_t)customer->key));
-        push(&load->known_ids, kal_v_text(work->event_id));
-        push(&load->known_tenants, kal_v_uuid(customer->tenant));
-    }
+    want_known(load, customer, work);
     const kal_wait_entry *entry = NULL;
     while ((entry = kal_waits_next(batch->waits, customer->key, entry))) {
         const kal_place *place = kal_flows_at(batch->flows, entry->place);
         if (!kal_uuid_eq(place->version->flow->tenant->id, customer->tenant))
             continue;
-        if (need_version(load, place->version) && listens(place, type)) {
+        if (need_version(load, place->version) && listens(entry, place, type)) {
             want_walk(load, customer, place);
             want_instance(load, entry->instance);
             load->batch->bursts++;
@@ -227,6 +232,25 @@ static void plan_trigger(kal_load *load, kal_customer *customer, kal_work *work)
     load->batch->bursts++;
 }
 
+/* A failed instance has no waits that would tell its version, and may go on anywhere. */
+static void plan_retry(kal_load *load, kal_customer *customer, const kal_work *work)
+{
+    kal_version *version =
+        kal_flows_version(load->batch->flows, customer->tenant, work->flow_id, work->version);
+    customer->want_row = true;
+    if (need_version(load, version) && version->graph)
+        want_events(load, customer, version->graph);
+    want_instance(load, work->instance_id);
+    load->batch->bursts++;
+}
+
+static void want_all_instances(kal_load *load, const kal_customer *customer)
+{
+    const kal_wait_entry *entry = NULL;
+    while ((entry = kal_waits_next(load->batch->waits, customer->key, entry)))
+        want_instance(load, entry->instance);
+}
+
 static void plan_work(kal_load *load, kal_customer *customer, kal_work *work)
 {
     switch (work->kind) {
@@ -236,8 +260,17 @@ static void plan_work(kal_load *load, kal_customer *customer, kal_work *work)
     case KAL_WORK_TRIGGER:
         plan_trigger(load, customer, work);
         break;
+    case KAL_WORK_WEBHOOK:
+        want_known(load, customer, work);
+        plan_trigger(load, customer, work);
+        break;
     case KAL_WORK_CUSTOMER:
         customer->want_row = true;
+        if (work->op == KAL_CUSTOMER_DELETE || work->op == KAL_CUSTOMER_ERASE)
+            want_all_instances(load, customer);
+        break;
+    case KAL_WORK_RETRY:
+        plan_retry(load, customer, work);
         break;
     case KAL_WORK_TIMER:
     case KAL_WORK_REPLAY:
@@ -247,6 +280,8 @@ static void plan_work(kal_load *load, kal_customer *customer, kal_work *work)
     case KAL_WORK_CANCEL:
     case KAL_WORK_EXIT:
     case KAL_WORK_FAIL:
+    case KAL_WORK_PAUSE:
+    case KAL_WORK_RESUME:
         want_instance_walk(load, customer, work->instance_id);
         break;
     }

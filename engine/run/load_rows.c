@@ -24,20 +24,26 @@ static int64_t time_at(const kal_pg_rows *rows, size_t row, size_t column)
     return kal_pg_null(rows, row, column) ? KAL_UNSET : kal_pg_time(rows, row, column);
 }
 
-/* Columns: customer_key, event_id, routed, started, held. */
+/* Columns: customer_key, event_id, routed, started, held, instance_id. */
 static void take_known(kal_batch *batch, const kal_pg_rows *rows, size_t row)
 {
     kal_customer *customer = customer_at(batch, rows, row);
     if (!customer)
         return;
     kal_known *known = kal_arena_alloc(batch->arena, sizeof *known);
-    *known = (kal_known){customer->known, text_at(batch, rows, row, 1),
-                         (int32_t)kal_pg_int(rows, row, 2), (int32_t)kal_pg_int(rows, row, 3),
-                         (int32_t)kal_pg_int(rows, row, 4)};
+    *known = (kal_known){customer->known,
+                         text_at(batch, rows, row, 1),
+                         (int32_t)kal_pg_int(rows, row, 2),
+                         (int32_t)kal_pg_int(rows, row, 3),
+                         (int32_t)kal_pg_int(rows, row, 4),
+                         {{0}}};
+    if (!kal_pg_null(rows, row, 5))
+        known->instance_id = kal_pg_uuid(rows, row, 5);
     customer->known = known;
 }
 
-/* state: {"n": nodes executed, "w": next wait, "j": {node id: join state}, "seen": [event ids]} */
+/* state: {"n": nodes executed, "w": next wait, "j": {node id: join state}, "seen": [event ids],
+ * "lost": see lost.h} */
 static void take_state(kal_batch *batch, kal_instance *instance, json_t *state)
 {
     instance->executed = (uint32_t)json_integer_value(json_object_get(state, "n"));
@@ -53,6 +59,7 @@ static void take_state(kal_batch *batch, kal_instance *instance, json_t *state)
                                &instance->seen[instance->n_seen]))
                 instance->n_seen++;
     }
+    instance->lost = kal_batch_keep(batch, json_incref(json_object_get(state, "lost")));
     json_t *joins = json_object_get(state, "j");
     const kal_graph *graph = instance->version->graph;
     if (!json_object_size(joins) || !graph)
@@ -111,6 +118,9 @@ static void take_wait(kal_batch *batch, const kal_pg_rows *rows, size_t row)
     wait->seq = (uint32_t)kal_pg_int(rows, row, 2);
     wait->yielded = kal_str_is(kal_pg_str(rows, row, 4), "yield");
     wait->due_ms = kal_pg_null(rows, row, 5) ? KAL_NEVER : kal_pg_time(rows, row, 5);
+    wait->frozen = kal_pg_int(rows, row, 9) != 0;
+    if (!kal_pg_null(rows, row, 10))
+        wait->due_ms = kal_pg_int(rows, row, 10);
     wait->absolute = kal_pg_int(rows, row, 6) != 0;
     wait->began_ms = kal_pg_time(rows, row, 7);
     wait->state = kal_batch_keep(batch, json_at(rows, row, 8));

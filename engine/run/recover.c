@@ -235,6 +235,14 @@ static void add_change(kal_shard *shard, kal_uuid tenant, void (*done)(void *dat
     shard->changes = change;
 }
 
+void kal_shard_replay(kal_shard *shard, kal_uuid tenant)
+{
+    for (const kal_change *change = shard->changes; change; change = change->next)
+        if (kal_uuid_eq(change->tenant, tenant))
+            return;
+    add_change(shard, tenant, ignore, NULL);
+}
+
 static void on_change(void *data, kal_err err)
 {
     kal_change *change = data;
@@ -334,13 +342,16 @@ static kal_uuid wire_uuid(kal_str field)
 static void on_wait(void *data, const kal_str *fields, size_t n)
 {
     kal_shard *shard = data;
-    if (n != 7 || shard->state != KAL_SHARD_RECOVERING)
+    if (n != 8 || shard->state != KAL_SHARD_RECOVERING)
         return;
     kal_version *version = kal_flows_version(shard->flows, wire_uuid(fields[3]),
                                              wire_uuid(fields[4]), (int32_t)wire_u32(fields[5]));
     uint32_t place = kal_flows_place(shard->flows, version, fields[6]);
-    kal_waits_add(shard->waits, wire_u64(fields[0]), wire_uuid(fields[1]), wire_u32(fields[2]),
-                  place);
+    uint64_t customer = wire_u64(fields[0]);
+    kal_uuid instance = wire_uuid(fields[1]);
+    kal_waits_add(shard->waits, customer, instance, wire_u32(fields[2]), place);
+    if (fields[7].p[0])
+        kal_waits_hold(shard->waits, customer, instance, true);
 }
 
 static void on_waits_end(void *data, kal_err err, const char *message)

@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-/* {"n": nodes executed, "w": next wait, "j": {node id: join state}, "seen": [event ids]} */
+/* {"n": nodes executed, "w": next wait, "j": {node id: join state}, "seen": [event ids],
+ * "lost": see lost.h} */
 static kal_str state_text(kal_batch *batch, const kal_instance *instance)
 {
     kal_buf out = {0};
@@ -26,7 +27,12 @@ static kal_str state_text(kal_batch *batch, const kal_instance *instance)
         kal_uuid_format(instance->seen[i], id);
         kal_buf_printf(&out, "%s\"%s\"", i ? "," : ",\"seen\":[", id);
     }
-    kal_buf_puts(&out, instance->n_seen ? "]}" : "}");
+    kal_buf_puts(&out, instance->n_seen ? "]" : "");
+    if (instance->status == KAL_STATUS_FAILED && instance->lost) {
+        kal_buf_puts(&out, ",\"lost\":");
+        kal_json_write(&out, instance->lost);
+    }
+    kal_buf_putc(&out, '}');
     return kal_batch_take(batch, &out);
 }
 
@@ -95,6 +101,35 @@ static kal_value event_types(kal_batch *batch, const kal_graph_node *node)
     return kal_v_str(KAL_TEXT, kal_batch_take(batch, &out));
 }
 
+/* The columns that a pause moves: paused, due_at, remaining_ms. */
+static void set_timer(const kal_wait *wait, kal_value *paused, kal_value *due, kal_value *remaining)
+{
+    *paused = kal_v_bool(wait->frozen);
+    if (wait->due_ms == KAL_NEVER)
+        return;
+    if (wait->frozen && !wait->absolute)
+        *remaining = kal_v_int(KAL_INT8, wait->due_ms);
+    else
+        *due = kal_v_time(wait->due_ms);
+}
+
+static void seal_switch(const kal_instance *instance)
+{
+    bool paused = instance->status == KAL_STATUS_PAUSED;
+    kal_unit *unit = instance->customer->unit;
+    kal_value *held = kal_unit_row(unit, KAL_TABLE_HELD_PAUSE);
+    held[0] = kal_v_uuid(instance->id);
+    held[1] = kal_v_bool(paused);
+    for (const kal_wait *wait = instance->waits; wait; wait = wait->next) {
+        if (wait->added || wait->dropped)
+            continue;
+        kal_value *row = kal_unit_row(unit, KAL_TABLE_WAIT_PAUSE);
+        row[0] = kal_v_uuid(instance->id);
+        row[1] = kal_v_int(KAL_INT4, wait->seq);
+        set_timer(wait, &row[2], &row[3], &row[4]);
+    }
+}
+
 static void seal_wait(kal_batch *batch, const kal_instance *instance, const kal_wait *wait)
 {
     const kal_customer *customer = instance->customer;
@@ -116,8 +151,7 @@ static void seal_wait(kal_batch *batch, const kal_instance *instance, const kal_
     row[7] = kal_v_str(KAL_TEXT, node->id);
     row[8] = wait->yielded ? kal_v_text("yield") : kal_v_str(KAL_TEXT, node->type);
     row[9] = wait->yielded ? kal_v_null(KAL_TEXT) : event_types(batch, node);
-    if (wait->due_ms != KAL_NEVER)
-        row[10] = kal_v_time(wait->due_ms);
+    set_timer(wait, &row[14], &row[10], &row[15]);
     row[11] = kal_v_bool(wait->absolute);
     row[12] = kal_v_time(wait->began_ms);
     if (wait->state)
@@ -135,6 +169,8 @@ static void seal_instance(kal_batch *batch, const kal_instance *instance)
     for (const kal_wait *wait = instance->waits; wait; wait = wait->next)
         if (wait->added != wait->dropped)
             seal_wait(batch, instance, wait);
+    if (instance->switched)
+        seal_switch(instance);
 }
 
 void kal_seal(kal_batch *batch)
@@ -144,6 +180,17 @@ void kal_seal(kal_batch *batch)
         for (const kal_instance *i = customer->instances; i; i = i->next)
             seal_instance(batch, i);
     }
+}
+
+int64_t kal_wait_left(const kal_batch *batch, const kal_instance *instance, const kal_wait *wait)
+{
+    int64_t shift = kal_flow_shift(instance->version->flow, batch->now_ms);
+    return wait->frozen ? wait->due_ms : wait->due_ms + shift - batch->now_ms;
+}
+
+int64_t kal_wait_from_left(const kal_batch *batch, const kal_instance *instance, int64_t left_ms)
+{
+    return batch->now_ms + left_ms - kal_flow_shift(instance->version->flow, batch->now_ms);
 }
 
 int64_t kal_wait_due(const kal_flow *flow, const kal_wait *wait)

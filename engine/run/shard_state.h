@@ -110,6 +110,9 @@ bool kal_shard_refill(kal_shard *shard, int64_t until_ms);
  * run again, exits from archived ones. */
 void kal_shard_load_tenants(kal_shard *shard, const kal_uuid *tenants, size_t n,
                             void (*done)(void *data, kal_err err), void *data);
+/* An instance of the tenant runs again: its held events are queued when this turn has ended, ahead
+ * of what the next one takes. */
+void kal_shard_replay(kal_shard *shard, kal_uuid tenant);
 /* Takes in the flow changes that waited for this turn's end. */
 void kal_shard_turn_ended(kal_shard *shard);
 

@@ -52,6 +52,14 @@ static void count(kal_shard *shard, const kal_batch *batch)
 
 /* ---- after the commit ---- */
 
+static void start_timer(kal_shard *shard, const kal_instance *instance, const kal_wait *wait)
+{
+    if (wait->due_ms == KAL_NEVER || wait->frozen)
+        return;
+    kal_timer timer = {wait->due_ms, instance->customer->key, instance->id, wait->seq};
+    kal_timers_committed(&shard->timers, &timer, kal_wait_due(instance->version->flow, wait));
+}
+
 static void follow_wait(kal_shard *shard, const kal_customer *customer,
                         const kal_instance *instance, const kal_wait *wait)
 {
@@ -64,17 +72,43 @@ static void follow_wait(kal_shard *shard, const kal_customer *customer,
     kal_str node = kal_graph_at(instance->version->graph, wait->node)->id;
     uint32_t place = kal_flows_place(shard->flows, instance->version, node);
     kal_waits_add(shard->waits, customer->key, instance->id, wait->seq, place);
-    if (wait->due_ms == KAL_NEVER)
-        return;
-    kal_timer timer = {wait->due_ms, customer->key, instance->id, wait->seq};
-    kal_timers_committed(&shard->timers, &timer, kal_wait_due(instance->version->flow, wait));
+    start_timer(shard, instance, wait);
+}
+
+static void follow_switch(kal_shard *shard, const kal_instance *instance)
+{
+    bool paused = instance->status == KAL_STATUS_PAUSED;
+    kal_waits_hold(shard->waits, instance->customer->key, instance->id, paused);
+    for (const kal_wait *wait = instance->waits; wait; wait = wait->next)
+        if (!wait->added && !wait->dropped)
+            start_timer(shard, instance, wait);
+    if (instance->replays && !paused)
+        kal_shard_replay(shard, instance->customer->tenant);
+}
+
+typedef struct kal_erased {
+    kal_shard *shard;
+    const kal_customer *customer;
+} kal_erased;
+
+static bool is_theirs(void *data, kal_uuid flow_id, const json_t *delivery)
+{
+    const kal_erased *erased = data;
+    const kal_flow *flow = kal_flows_find(erased->shard->flows, flow_id);
+    return flow && kal_uuid_eq(flow->tenant->id, erased->customer->tenant) &&
+           kal_str_eq(kal_json_get_str(delivery, "customer_id"), erased->customer->external_id);
 }
 
 static void follow(kal_shard *shard, const kal_customer *customer)
 {
-    for (const kal_instance *i = customer->instances; i; i = i->next)
+    if (customer->erased)
+        kal_outbox_withdraw(shard->outbox, is_theirs, &(kal_erased){shard, customer});
+    for (const kal_instance *i = customer->instances; i; i = i->next) {
         for (const kal_wait *wait = i->waits; wait; wait = wait->next)
             follow_wait(shard, customer, i, wait);
+        if (i->switched)
+            follow_switch(shard, i);
+    }
 }
 
 static void hand_over_deliveries(kal_shard *shard, const kal_batch *batch)

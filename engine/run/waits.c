@@ -78,7 +78,7 @@ void kal_waits_add(kal_waits *waits, uint64_t customer, kal_uuid instance, uint3
     uint32_t first = head(waits, customer);
     uint32_t index = take_entry(waits);
     waits->instances += !has_instance(waits, first, instance);
-    waits->entries[index] = (kal_wait_entry){instance, place, seq, first};
+    waits->entries[index] = (kal_wait_entry){instance, place, seq & INT32_MAX, false, first};
     kal_u64map_put(&waits->heads, customer, index);
     waits->count++;
 }
@@ -109,6 +109,13 @@ bool kal_waits_drop(kal_waits *waits, uint64_t customer, kal_uuid instance, uint
     waits->count--;
     waits->instances -= !has_instance(waits, before != NONE ? first : next, instance);
     return true;
+}
+
+void kal_waits_hold(kal_waits *waits, uint64_t customer, kal_uuid instance, bool held)
+{
+    for (uint32_t i = head(waits, customer); i != NONE; i = waits->entries[i].next)
+        if (kal_uuid_eq(waits->entries[i].instance, instance))
+            waits->entries[i].held = held;
 }
 
 const kal_wait_entry *kal_waits_next(const kal_waits *waits, uint64_t customer,

@@ -15,8 +15,9 @@ typedef struct kal_waits kal_waits;
 
 typedef struct kal_wait_entry {
     kal_uuid instance;
-    uint32_t place; /* of kal_flows: the flow, version and node */
-    uint32_t seq;   /* the wait's number within its instance */
+    uint32_t place;    /* of kal_flows: the flow, version and node */
+    uint32_t seq : 31; /* the wait's number within its instance */
+    uint32_t held : 1; /* its instance is paused */
     uint32_t next;
 } kal_wait_entry;
 
@@ -29,6 +30,8 @@ void kal_waits_add(kal_waits *waits, uint64_t customer, kal_uuid instance, uint3
                    uint32_t place);
 /* False when there was no such wait. */
 bool kal_waits_drop(kal_waits *waits, uint64_t customer, kal_uuid instance, uint32_t seq);
+/* The instance is paused, or is so no more: of all its waits that are there. */
+void kal_waits_hold(kal_waits *waits, uint64_t customer, kal_uuid instance, bool held);
 /* The wait of this instance and number, or NULL. Borrowed until the next change. */
 const kal_wait_entry *kal_waits_find(const kal_waits *waits, uint64_t customer, kal_uuid instance,
                                      uint32_t seq);

@@ -16,21 +16,28 @@ typedef enum kal_work_kind {
     KAL_WORK_EVENT, /* event_type, event_id?, body = data, occurred_ms? → routed, started, held */
     KAL_WORK_TRIGGER,  /* flow_id, body = context → instance_id */
     KAL_WORK_CUSTOMER, /* op, body = fields → answer = the customer's JSON */
-    KAL_WORK_CANCEL,   /* instance_id (customer as read from its row) → answer empty */
+    /* Of an instance (instance_id, the customer as read from its row) → answer empty. */
+    KAL_WORK_CANCEL,
+    KAL_WORK_EXIT, /* reason = exit_reason; the shard makes it too, when a flow is archived */
+    KAL_WORK_PAUSE,
+    KAL_WORK_RESUME,
+    KAL_WORK_RETRY,   /* flow_id, version */
+    KAL_WORK_WEBHOOK, /* flow_id, event_type, event_id?, body = data → started, instance_id */
     /* The rest is made by the shard itself. */
     KAL_WORK_TIMER,  /* instance_id, seq */
     KAL_WORK_REPLAY, /* instance_id, held_id, body = the held event */
-    KAL_WORK_EXIT,   /* instance_id, reason = exit_reason: the flow was archived */
     KAL_WORK_FAIL    /* instance_id, reason: the server refused what its burst would write */
 } kal_work_kind;
 
 typedef enum kal_customer_op {
-    KAL_CUSTOMER_CREATE,     /* validation_failed when the external id is taken */
-    KAL_CUSTOMER_UPSERT,     /* creates, or sets the fields that are there */
-    KAL_CUSTOMER_UPDATE,     /* not_found when it is not there; sets the fields that are there */
-    KAL_CUSTOMER_TAG,        /* body = array of tags to add */
-    KAL_CUSTOMER_UNTAG,      /* body = array of tags to remove */
-    KAL_CUSTOMER_PREFERENCES /* body = object, merged shallowly */
+    KAL_CUSTOMER_CREATE,      /* validation_failed when the external id is taken */
+    KAL_CUSTOMER_UPSERT,      /* creates, or sets the fields that are there */
+    KAL_CUSTOMER_UPDATE,      /* not_found when it is not there; sets the fields that are there */
+    KAL_CUSTOMER_TAG,         /* body = array of tags to add */
+    KAL_CUSTOMER_UNTAG,       /* body = array of tags to remove */
+    KAL_CUSTOMER_PREFERENCES, /* body = object, merged shallowly */
+    KAL_CUSTOMER_DELETE,      /* in_use while an instance of theirs is live */
+    KAL_CUSTOMER_ERASE        /* live instances exit, and nothing says any more who they were */
 } kal_customer_op;
 
 typedef struct kal_work kal_work;
@@ -46,6 +53,7 @@ struct kal_work {
     kal_uuid instance_id;
     kal_uuid held_id;
     uint32_t seq;
+    int32_t version;
     char *event_type;    /* owned */
     char *event_id;      /* owned; NULL: none */
     char *reason;        /* owned */

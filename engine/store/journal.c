@@ -29,17 +29,21 @@ typedef struct kal_table_spec {
 static const kal_table_spec specs[KAL_TABLE_COUNT] = {
     SPEC(CUSTOMER, 13, U, U, T, I8, T, T, T, T, J, J, J, TS, TS),
     SPEC(EVENT, 9, U, U, I8, T, T, T, J, TS, TS),
-    SPEC(DEDUPE, 7, I8, T, U, I4, I4, I4, TS),
+    SPEC(DEDUPE, 8, I8, T, U, I4, I4, I4, TS, U),
     SPEC(INSTANCE_START, 16, U, U, U, I4, U, T, I8, I2, T, J, J, J, TS, TS, TS, T),
     SPEC(INSTANCE_MOVE, 8, U, I4, T, J, J, TS, TS, T),
     SPEC(WAIT_DROP, 2, U, I4),
-    SPEC(WAIT_ADD, 14, U, I4, I2, U, I8, U, I4, T, T, T, TS, KAL_BOOL, TS, J),
+    SPEC(WAIT_ADD, 16, U, I4, I2, U, I8, U, I4, T, T, T, TS, KAL_BOOL, TS, J, KAL_BOOL, I8),
     SPEC(STEP, 13, U, U, U, T, T, I4, T, T, J, T, T, TS, TS),
     SPEC(DELIVERY, 16, U, U, I2, U, U, U, I8, T, T, T, J, J, T, TS, T, TS),
     SPEC(DELIVERY_MOVE, 7, U, T, I4, T, T, TS, TS),
     SPEC(CONVERSION, 9, U, U, U, U, U, T, KAL_FLOAT8, J, TS),
-    SPEC(HELD_ADD, 7, U, U, I2, U, U, I8, J),
+    SPEC(HELD_ADD, 8, U, U, I2, U, U, I8, J, KAL_BOOL),
     SPEC(HELD_DROP, 1, U),
+    SPEC(WAIT_PAUSE, 5, U, I4, KAL_BOOL, TS, I8),
+    SPEC(HELD_PAUSE, 2, U, KAL_BOOL),
+    SPEC(ERASE, 3, U, I8, T),
+    SPEC(CUSTOMER_DROP, 1, U),
 };
 
 typedef struct kal_row {

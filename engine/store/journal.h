@@ -31,7 +31,11 @@
     X(DELIVERY_MOVE)                                                                               \
     X(CONVERSION)                                                                                  \
     X(HELD_ADD)                                                                                    \
-    X(HELD_DROP)
+    X(HELD_DROP)                                                                                   \
+    X(WAIT_PAUSE)                                                                                  \
+    X(HELD_PAUSE)                                                                                  \
+    X(ERASE)                                                                                       \
+    X(CUSTOMER_DROP)
 
 typedef enum kal_table {
 #define X(table) KAL_TABLE_##table,

@@ -1,6 +1,6 @@
 -- Tenants with unfinished business on a shard: held events, deliveries to send, live instances of
 -- archived flows.
-SELECT DISTINCT tenant_id FROM held_event WHERE shard = $1::int2
+SELECT DISTINCT tenant_id FROM held_event WHERE shard = $1::int2 AND NOT paused
 UNION
 SELECT DISTINCT f.tenant_id
 FROM delivery d

@@ -178,17 +178,19 @@ static inline void reload_waits(rig *r, const kal_instance *old, kal_instance *i
                            .began_ms = w->began_ms,
                            .absolute = w->absolute,
                            .yielded = w->yielded,
+                           .frozen = w->frozen,
                            .state = kal_batch_keep(r->batch, json_incref(w->state))};
         kal_str id = kal_graph_at(old->version->graph, w->node)->id;
         kal_waits_add(r->waits, old->customer->key, old->id, w->seq,
                       kal_flows_place(r->flows, old->version, id));
     }
+    kal_waits_hold(r->waits, old->customer->key, old->id, old->status == KAL_STATUS_PAUSED);
     instance->next_seq = old->next_seq;
 }
 
 static inline void reload_instance(rig *r, kal_customer *customer, const kal_instance *old)
 {
-    if (!kal_status_is_live(old->status)) {
+    if (!kal_status_is_live(old->status) && !old->lost) {
         kal_last *last = kal_arena_alloc(r->batch->arena, sizeof *last);
         *last = (kal_last){customer->lasts, old->version->flow, old->ended_ms};
         customer->lasts = last;
@@ -203,6 +205,9 @@ static inline void reload_instance(rig *r, kal_customer *customer, const kal_ins
     kal_buf_deinit(&out);
     instance->context = kal_batch_text(r->batch, old->context);
     instance->status = old->status;
+    instance->ended_ms = old->ended_ms;
+    instance->exit_reason = kal_batch_text(r->batch, old->exit_reason);
+    instance->lost = kal_batch_keep(r->batch, json_deep_copy(old->lost));
     instance->row_version = old->row_version + 1;
     instance->executed = old->executed;
     if (old->joins) {
@@ -230,8 +235,9 @@ static inline void reload_history(rig *r, kal_customer *customer, const kal_cust
     }
     for (const kal_known *k = old->known; k; k = k->next) {
         kal_known *known = kal_arena_alloc(r->batch->arena, sizeof *known);
-        *known = (kal_known){customer->known, kal_batch_text(r->batch, k->event_id), k->routed,
-                             k->started, k->held};
+        *known = (kal_known){customer->known, kal_batch_text(r->batch, k->event_id),
+                             k->routed,       k->started,
+                             k->held,         k->instance_id};
         customer->known = known;
     }
     for (const kal_last *l = old->lasts; l; l = l->next) {

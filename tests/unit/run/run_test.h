@@ -40,7 +40,9 @@ static inline void dir_write(const char *dir, const char *name, const char *text
     fclose(file);
 }
 
-/* ---- a home with test types: start, mark, fork, pass, raise, refuse, teleport, big, nest ---- */
+/* ---- a home with test types: start, mark, fork, pass, raise, flaky, refuse, teleport, big, nest
+ * ----
+ */
 
 #define TEST_NODE(type, category, properties, more, body)                                          \
     "local outcome = require 'kal.outcome'\n"                                                      \
@@ -65,6 +67,9 @@ static const char *const test_types[][2] = {
                            "return outcome.branch(config.pick, {})")},
     {"pass.lua", TEST_NODE("pass", "action", "", "", "return outcome.complete {}")},
     {"raise.lua", TEST_NODE("raise", "action", "", "", "error('it broke', 0)")},
+    {"flaky.lua", TEST_NODE("flaky", "action", "", NEEDS_CUSTOMER, /* until the customer is fixed */
+                            "if not ctx.customer.properties.fixed then error('not yet', 0) end\n"
+                            "return outcome.complete { event = ctx.event and ctx.event.data }")},
     {"refuse.lua", TEST_NODE("refuse", "action", "", "", "return outcome.fail('it would not')")},
     {"teleport.lua", TEST_NODE("teleport", "action", "", "",
                                "return outcome.with(outcome.complete {}, { kind = 'teleport' })")},
