@@ -26,6 +26,7 @@ void kal_route_versions_create(kal_request *request);
 void kal_route_trigger(kal_request *request);
 void kal_route_instances_get(kal_request *request);
 void kal_route_instances_cancel(kal_request *request);
+void kal_route_instances_explain(kal_request *request);
 void kal_route_instances_exit(kal_request *request);
 void kal_route_instances_pause(kal_request *request);
 void kal_route_instances_resume(kal_request *request);

@@ -64,6 +64,7 @@ static const kal_route routes[] = {
     {"GET", V1 "/instances/:id", VIEWER, API, kal_route_instances_get, {0}, 0},
     {"GET", V1 "/instances/:id/timeline", VIEWER, API, NULL, STEPS, 0},
     {"GET", V1 "/instances/:id/trace", VIEWER, API, NULL, STEPS, 0},
+    {"GET", V1 "/instances/:id/explain", VIEWER, API, kal_route_instances_explain, {0}, 0},
     {"POST", V1 "/instances/:id/cancel", EDITOR, API, kal_route_instances_cancel, {0}, 0},
     {"POST", V1 "/instances/:id/exit", EDITOR, API, kal_route_instances_exit, {0}, 0},
     {"POST", V1 "/instances/:id/pause", EDITOR, API, kal_route_instances_pause, {0}, 0},

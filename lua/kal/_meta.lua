@@ -83,6 +83,7 @@
 ---@class kal.Program
 ---@field run fun(context: table, event?: table, now_ms: number): any
 ---@field roots table<string, true> the top-level names it reads
+---@field reads {name: string, read: fun(context: table, event?: table): any}[] its paths
 
 ---@class kal.Native the C module kal.native
 ---@field null lightuserdata JSON's null

@@ -16,6 +16,7 @@ local expr = {}
 
 local truthy, number = value.truthy, value.number
 local HUGE = math.huge
+local SHOWN = 255 -- bytes of a text among what an expression reads
 
 local function finite(x)
   if x ~= x or x == HUGE or x == -HUGE then error("number out of range", 0) end
@@ -83,13 +84,12 @@ function compilers.path(tree, roots)
   local root = tree[1]
   local steps = path.of(tree)
   roots[root] = true
-  if root == "event" then
-    return function(context, event)
-      if event == nil then return path.walk(context, steps) end
-      return path.walk(event, steps, 2)
-    end, false
+  local function read(context, event)
+    if root ~= "event" or event == nil then return path.walk(context, steps) end
+    return path.walk(event, steps, 2)
   end
-  return function(context) return path.walk(context, steps) end, false
+  roots[#roots + 1] = { name = table.concat(tree, "."), read = read }
+  return read, false
 end
 
 function compilers.list(tree, roots)
@@ -195,7 +195,9 @@ local function compile_text(text)
   local roots = {}
   local ok, run = pcall(compile, tree, roots)
   if not ok then return nil, run end
-  return { run = run, roots = roots }
+  local reads = {}
+  for i = #roots, 1, -1 do reads[i], roots[i] = roots[i], nil end
+  return { run = run, roots = roots, reads = reads }
 end
 
 local compiled = cache.new(compile_text, cache.LIMIT, cache.PROGRAMS)
@@ -238,6 +240,25 @@ function expr.eval(text, context, event, now_ms)
   if not program then return false, err end
   value.begin()
   return pcall(program.run, context, event, now_ms)
+end
+
+local function shown(x)
+  if x == nil then return native.null end
+  local long = type(x) == "table" or type(x) == "string" and #x > SHOWN
+  return long and "(" .. value.kind(x) .. ")" or x
+end
+
+--- What an expression reads, for people: its paths and their values, of long ones the kind.
+---@param text string
+---@param context table
+---@param event? table
+---@return table<string, any>
+function expr.reads(text, context, event)
+  local values = {}
+  for _, read in ipairs(expr.compile(text).reads) do
+    values[read.name] = shown(read.read(context, event))
+  end
+  return values
 end
 
 --- The truth of an expression.

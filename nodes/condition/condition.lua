@@ -51,8 +51,11 @@ end
 local function by_expression(config, ctx)
   local matched, err = expr.truth(config.expression, ctx.context, ctx.event, ctx.now)
   if matched == nil then return outcome.fail("expression: " .. err) end
-  return outcome.branch(matched and "true" or "false",
-    { matched = matched, expression = config.expression })
+  return outcome.branch(matched and "true" or "false", {
+    matched = matched,
+    expression = config.expression,
+    values = expr.reads(config.expression, ctx.context, ctx.event),
+  })
 end
 
 ---@type kal.Node

@@ -56,6 +56,16 @@ describe("condition", function()
     assert.is_true(ran.result.matched)
   end)
 
+  it("says what the expression read", function()
+    local given = context()
+    given.list, given.long = { 1 }, string.rep("x", 256)
+    local text = "total == 120 || gone == 1 || len(list) > 0 || event.data.n > 1 || long == ''"
+    local ran = support.run("condition", { expression = text },
+      { context = given, event = { data = { n = 2 } } })
+    assert.same({ total = 120, gone = null, list = "(list)", ["event.data.n"] = 2,
+      long = "(string)" }, ran.result.values)
+  end)
+
   it("fails, and does not guess, when the expression divides by zero", function()
     local ran = support.run("condition", { expression = "1 / (total - 120) > 1" },
       { context = context() })

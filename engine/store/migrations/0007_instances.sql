@@ -65,6 +65,14 @@ ALTER TABLE customer_tag ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON customer_tag TO kalcifer_api USING
     (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid);
 
+-- The configs of nodes, as versions of a flow have them.
+CREATE FUNCTION kal_node_configs(flow uuid, versions integer[])
+RETURNS TABLE (version integer, node_id text, config json) LANGUAGE sql STABLE AS $$
+    SELECT v.number, n ->> 'id', n -> 'config'
+    FROM flow_version v CROSS JOIN LATERAL json_array_elements(v.graph -> 'nodes') n
+    WHERE v.flow_id = $1 AND v.number = ANY ($2)
+$$;
+
 -- As before, and a paused instance's timers stand still.
 CREATE OR REPLACE FUNCTION kal_instance_json(i instance, now timestamptz)
 RETURNS json LANGUAGE plpgsql STABLE AS $$
