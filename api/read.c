@@ -212,10 +212,15 @@ static void on_rows(kal_request *request, const kal_pg_reply *reply)
 
 static void add_parent(kal_request *request, kal_pg_call *call)
 {
-    kal_uuid id = {0};
+    const kal_read *read = &request->route->read;
+    kal_value id, external;
 
-    (void)kal_uuid_parse(request->params[0], &id); /* the list's own parameters were checked */
-    kal_pg_call_add_one(call, request->route->read.parent, kal_v_uuid(id));
+    (void)kal_customer_ref(request->params[0], &id, &external); /* the list's own were checked */
+    kal_args *args = kal_args_new();
+    kal_args_add(args, id);
+    if (read->params[0].kind == KAL_PARAM_CUSTOMER)
+        kal_args_add(args, external);
+    kal_pg_call_add(call, read->parent, args);
 }
 
 void kal_read_run(kal_request *request)

@@ -15,7 +15,9 @@ typedef enum kal_read_kind {
     KAL_READ_NONE,
     KAL_READ_ONE,    /* one row, one json column: {"data": it}; no row: 404 */
     KAL_READ_LIST,   /* rows of json and sort key: {"data": […], "next_cursor": …} */
-    KAL_READ_LIST_OF /* the same below a thing: `parent` gets the first path id; no row: 404 */
+    KAL_READ_LIST_OF /* the same below a thing: `parent` gets the first path id, or customer; no
+                      * row: 404
+                      */
 } kal_read_kind;
 
 /* Statement parameters, in their order. The kinds for the path take its parameters in turn. */

@@ -11,7 +11,7 @@
 
 typedef struct change {
     kal_customer_op op;
-    int status;   /* of the answer */
+    int status;   /* of the answer; 204: it says nothing */
     json_t *body; /* borrowed from the request */
     size_t size;  /* in memory */
 } change;
@@ -24,12 +24,29 @@ static const char *field_of(kal_customer_op op)
                                             : "properties";
 }
 
+/* As api_customer_profile.sql shows it. */
+static void reply_profile(kal_request *request, kal_str customer)
+{
+    static const char *const fields[] = {"email", "phone", "name", "timezone", "properties"};
+    char error[160];
+    json_t *json = kal_json_parse(customer, error), *profile = json_object();
+
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+        json_object_set(profile, fields[i], json_object_get(json, fields[i]));
+    json_decref(json);
+    kal_reply_json(request, 200, json_pack("{s:o}", "data", profile));
+}
+
 static void on_done(kal_work *work)
 {
     kal_request *request = work->data;
     const change *c = request->state;
 
-    if (work->err == KAL_OK)
+    if (work->err == KAL_OK && c->status == 204)
+        kal_reply(request, 204, "", 0);
+    else if (work->err == KAL_OK && request->number)
+        reply_profile(request, (kal_str){work->answer.data, work->answer.len});
+    else if (work->err == KAL_OK)
         kal_reply_data(request, c->status, (kal_str){work->answer.data, work->answer.len});
     else if (work->err == KAL_ERR_VALIDATION_FAILED && work->message)
         kal_reply_invalid(request, field_of(c->op), work->message);
@@ -55,7 +72,12 @@ static void set_change(kal_request *request, kal_customer_op op, int status, jso
 {
     change *c = kal_calloc(1, sizeof(*c));
 
-    *c = (change){op, status, body, kal_works_size(body, request->http->entity.len)};
+    *c = (change){
+        .op = op,
+        .status = status,
+        .body = body,
+        .size = kal_works_size(body, request->http->entity.len),
+    };
     request->state = c;
 }
 
@@ -78,7 +100,8 @@ static void change_named(kal_request *request, kal_customer_op op, json_t *body)
         kal_reply_error(request, KAL_ERR_NOT_FOUND, NULL);
         return;
     }
-    set_change(request, op, 200, body);
+    bool deletes = op == KAL_CUSTOMER_DELETE || op == KAL_CUSTOMER_ERASE;
+    set_change(request, op, deletes ? 204 : 200, body);
     if (!external.null) {
         submit(request, external.s);
         return;
@@ -126,6 +149,27 @@ void kal_route_customers_update(kal_request *request)
         return;
     json_object_del(request->body, "external_id"); /* a customer keeps it for life */
     change_named(request, KAL_CUSTOMER_UPDATE, request->body);
+}
+
+void kal_route_customers_patch_profile(kal_request *request)
+{
+    static const char *const others[] = {"external_id", "tags", "preferences"};
+
+    if (!kal_request_body(request))
+        return;
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        json_object_del(request->body, others[i]);
+    if (!check(request, false))
+        return;
+    request->number = true; /* shows the profile */
+    change_named(request, KAL_CUSTOMER_UPDATE, request->body);
+}
+
+void kal_route_customers_delete(kal_request *request)
+{
+    bool erases = kal_request_flag(request, "erase");
+
+    change_named(request, erases ? KAL_CUSTOMER_ERASE : KAL_CUSTOMER_DELETE, NULL);
 }
 
 static void change_tags(kal_request *request, kal_customer_op op)

@@ -37,6 +37,8 @@ void kal_route_events_batch(kal_request *request);
 
 void kal_route_customers_create(kal_request *request);
 void kal_route_customers_update(kal_request *request);
+void kal_route_customers_delete(kal_request *request);
+void kal_route_customers_patch_profile(kal_request *request);
 void kal_route_customers_tag(kal_request *request);
 void kal_route_customers_untag(kal_request *request);
 void kal_route_customers_preferences(kal_request *request);

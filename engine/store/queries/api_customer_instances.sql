@@ -1,0 +1,18 @@
+-- A customer's instances of all flows, newest first, each with its flow: $1 id or $2 external id,
+-- the other null, $3 id to begin below, $4 rows, $5 journey time.
+WITH who AS MATERIALIZED (
+    SELECT id, customer_key FROM customer WHERE id = $1::uuid
+    UNION ALL SELECT id, customer_key FROM customer WHERE external_id = $2::text LIMIT 1
+)
+SELECT (
+    SELECT json_object_agg(key, value) FROM (
+        SELECT key, value FROM json_each(kal_instance_json(i, $5::timestamptz))
+        UNION ALL
+        SELECT 'flow', (SELECT json_build_object('id', id, 'name', name, 'status', status)
+                        FROM flow WHERE id = i.flow_id)
+    ) members
+), i.id::text
+FROM instance i
+WHERE i.customer_key = (SELECT customer_key FROM who) AND i.customer_uuid = (SELECT id FROM who)
+    AND i.id < coalesce($3::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+ORDER BY i.id DESC LIMIT $4::int4;
