@@ -40,18 +40,25 @@ static bool role_fits(kal_role role, kal_scope scope)
     return false;
 }
 
-static void on_caller(kal_request *request)
+bool kal_pipeline_admit(kal_request *request, kal_scope scope)
 {
     const kal_route *route = request->route;
     const kal_caller *caller = &request->caller;
     int64_t retry_after = 1;
 
-    if (!role_fits(caller->role, route->scope))
+    if (!role_fits(caller->role, scope))
         kal_reply_error(request, KAL_ERR_FORBIDDEN, NULL);
     else if (!kal_limits_take(request->thread->api->limits, caller->tenant, route->rate,
                               caller->rates[route->rate], kal_clock_mono_ns(), &retry_after))
         kal_reply_limited(request, retry_after);
     else
+        return true;
+    return false;
+}
+
+static void on_caller(kal_request *request)
+{
+    if (kal_pipeline_admit(request, request->route->scope))
         handle(request);
 }
 

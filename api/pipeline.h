@@ -6,5 +6,8 @@
 #include "api/request.h"
 
 void kal_pipeline_run(kal_request *request);
+/* Whether the caller has a role for the scope and a token left; else it has answered. For handlers
+ * of open routes that find out themselves who calls. */
+bool kal_pipeline_admit(kal_request *request, kal_scope scope);
 
 #endif

@@ -133,14 +133,23 @@ bool kal_request_flag(const kal_request *request, const char *name)
     return kal_str_is(kal_request_query(request, name), "true");
 }
 
-kal_str kal_request_header(const kal_request *request, const h2o_token_t *token)
+static kal_str header_at(const kal_request *request, ssize_t at)
 {
-    ssize_t at = h2o_find_header(&request->http->headers, token, -1);
-
     if (at < 0)
         return (kal_str){NULL, 0};
     h2o_iovec_t value = request->http->headers.entries[at].value;
     return (kal_str){value.base, value.len};
+}
+
+kal_str kal_request_header(const kal_request *request, const h2o_token_t *token)
+{
+    return header_at(request, h2o_find_header(&request->http->headers, token, -1));
+}
+
+kal_str kal_request_named_header(const kal_request *request, const char *name)
+{
+    return header_at(request,
+                     h2o_find_header_by_str(&request->http->headers, name, strlen(name), -1));
 }
 
 bool kal_request_body(kal_request *request)

@@ -57,6 +57,8 @@ bool kal_request_split_query(kal_request *request);
 kal_str kal_request_query(const kal_request *request, const char *name);
 /* A header's value; p NULL when it is not there. Only before the first answer. */
 kal_str kal_request_header(const kal_request *request, const h2o_token_t *token);
+/* The same for a header that h2o has no token for: its name in lower case. */
+kal_str kal_request_named_header(const kal_request *request, const char *name);
 /* Parses the body, which must be an object (an empty body counts as {}); false when it has answered
  * with an error. */
 bool kal_request_body(kal_request *request);

@@ -43,6 +43,8 @@ void kal_route_customers_tag(kal_request *request);
 void kal_route_customers_untag(kal_request *request);
 void kal_route_customers_preferences(kal_request *request);
 
+void kal_route_webhooks_enter(kal_request *request);
+
 void kal_route_node_types(kal_request *request);
 void kal_route_node_type(kal_request *request);
 

@@ -89,6 +89,8 @@ static const kal_route routes[] = {
     {"DELETE", V1 "/customers/:id/tags", EDITOR, API, kal_route_customers_untag, {0}, 0},
     {"PUT", V1 "/customers/:id/preferences", EDITOR, API, kal_route_customers_preferences, {0}, 0},
 
+    {"POST", V1 "/webhooks/:id", OPEN, KAL_RATE_TRIGGER, kal_route_webhooks_enter, {0}, 0},
+
     {"GET", V1 "/node-types", VIEWER, API, kal_route_node_types, {0}, 0},
     {"GET", V1 "/node-types/:type", VIEWER, API, kal_route_node_type, {0}, 0},
 

@@ -11,6 +11,7 @@
     X(EVENT_TYPE_REQUIRED, "event_type_required", 400, "event_type is required")                   \
     X(BAD_REQUEST, "bad_request", 400, "the request cannot be understood")                         \
     X(INVALID_API_KEY, "invalid_api_key", 401, "the API key is missing, unknown or revoked")       \
+    X(INVALID_SIGNATURE, "invalid_signature", 401, "the signature is missing, wrong or too old")   \
     X(FORBIDDEN, "forbidden", 403, "the key's role does not allow this")                           \
     X(NOT_FOUND, "not_found", 404, "there is no such thing here")                                  \
     X(VERSION_NOT_FOUND, "version_not_found", 404, "the flow has no such version")                 \
