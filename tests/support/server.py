@@ -79,9 +79,10 @@ class Server:
         return {**kept, "KALCIFER_HOME": str(ROOT), "KALCIFER_DATA_DIR": str(self.data),
                 "PORT": str(self.port), "KALCIFER_ADMIN_KEY": ADMIN_KEY, **self.environment}
 
-    def command(self, *arguments):
+    def command(self, *arguments, environment=None):
         """Another command of the program on the same data directory."""
-        return subprocess.run([binary(), *arguments], env=self.run_environment(), timeout=120,
+        environment = {**self.run_environment(), **(environment or {})}
+        return subprocess.run([binary(), *arguments], env=environment, timeout=120,
                               capture_output=True, text=True)
 
     def spawn(self):

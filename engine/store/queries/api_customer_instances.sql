@@ -14,5 +14,5 @@ SELECT (
 ), i.id::text
 FROM instance i
 WHERE i.customer_key = (SELECT customer_key FROM who) AND i.customer_uuid = (SELECT id FROM who)
-    AND i.id < coalesce($3::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+    AND i.id < (SELECT coalesce($3::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
 ORDER BY i.id DESC LIMIT $4::int4;

@@ -5,7 +5,7 @@ SELECT row_to_json(f), f.id::text FROM (
         kal_iso(created_at) AS created_at,
         kal_iso(updated_at) AS updated_at
     FROM flow
-    WHERE id < coalesce($1::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+    WHERE id < (SELECT coalesce($1::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
         AND ($3::text IS NULL OR status = $3::text)
     ORDER BY id DESC LIMIT $2::int4
 ) f;

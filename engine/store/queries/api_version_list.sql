@@ -5,6 +5,6 @@ SELECT row_to_json(v), v.number::text FROM (
         kal_iso(created_at) AS created_at,
         kal_iso(published_at) AS published_at
     FROM flow_version
-    WHERE flow_id = $1::uuid AND number > coalesce($2::int4, 0)
+    WHERE flow_id = $1::uuid AND number > (SELECT coalesce($2::int4, 0))
     ORDER BY flow_version.number LIMIT $3::int4
 ) v;
