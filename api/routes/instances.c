@@ -1,21 +1,29 @@
-/* GET /instances/:id with its steps, and what operators do to an instance, which answers the same.
- */
+/* GET /instances/:id with its steps, its explanation, and what operators do to an instance, which
+ * answers the same as the first. */
 #include "api/check.h"
+#include "api/explain.h"
 #include "api/reply.h"
 #include "api/routes/routes.h"
 #include "api/works.h"
 #include "base/alloc.h"
 
+/* False when it has answered: with an error, or because there is no such instance. */
+static bool is_found(kal_request *request, const kal_pg_reply *reply)
+{
+    if (kal_reply_failed(request, reply))
+        return false;
+    if (kal_pg_count(reply->rows[1]))
+        return true;
+    kal_reply_error(request, KAL_ERR_NOT_FOUND, NULL);
+    return false;
+}
+
 static void on_instance(kal_request *request, const kal_pg_reply *reply)
 {
     kal_buf out = {0};
 
-    if (kal_reply_failed(request, reply))
+    if (!is_found(request, reply))
         return;
-    if (kal_pg_count(reply->rows[1]) == 0) {
-        kal_reply_error(request, KAL_ERR_NOT_FOUND, NULL);
-        return;
-    }
     kal_str data = kal_pg_str(reply->rows[1], 0, 0), steps = kal_pg_str(reply->rows[1], 0, 1);
     kal_buf_puts(&out, "{\"data\":");
     kal_buf_add(&out, data.p, data.n);
@@ -26,7 +34,9 @@ static void on_instance(kal_request *request, const kal_pg_reply *reply)
     kal_buf_deinit(&out);
 }
 
-void kal_route_instances_get(kal_request *request)
+/* Sends a statement of $1 id and $2 journey time. */
+static void ask(kal_request *request, kal_sql sql,
+                void (*then)(kal_request *request, const kal_pg_reply *reply))
 {
     kal_uuid id;
 
@@ -36,8 +46,34 @@ void kal_route_instances_get(kal_request *request)
     kal_args *args = kal_args_new();
     kal_args_add(args, kal_v_uuid(id));
     kal_args_add(args, kal_v_time(kal_request_now(request)));
-    kal_pg_call_add(call, KAL_SQL_API_INSTANCE_GET, args);
-    kal_request_send(request, kal_engine_reads(request->thread->engine), call, on_instance);
+    kal_pg_call_add(call, sql, args);
+    kal_request_send(request, kal_engine_reads(request->thread->engine), call, then);
+}
+
+void kal_route_instances_get(kal_request *request)
+{
+    ask(request, KAL_SQL_API_INSTANCE_GET, on_instance);
+}
+
+static void on_facts(kal_request *request, const kal_pg_reply *reply)
+{
+    json_error_t error;
+
+    if (!is_found(request, reply))
+        return;
+    /* What was taken in is taken out: no limit of a body's holds for all of it together. */
+    kal_str text = kal_pg_str(reply->rows[1], 0, 0);
+    json_t *facts = json_loadb(text.p, text.n, 0, &error);
+    if (facts)
+        kal_reply_json(request, 200, json_pack("{s:o}", "data", kal_explain(facts)));
+    else
+        kal_reply_error(request, KAL_ERR_INTERNAL, error.text);
+    json_decref(facts);
+}
+
+void kal_route_instances_explain(kal_request *request)
+{
+    ask(request, KAL_SQL_API_INSTANCE_EXPLAIN, on_facts);
 }
 
 static void on_moved(kal_work *work)
@@ -57,13 +93,9 @@ static void on_owner(kal_request *request, const kal_pg_reply *reply)
 {
     kal_uuid id;
 
-    if (kal_reply_failed(request, reply) || !kal_request_uuid(request, 0, &id))
+    if (!is_found(request, reply) || !kal_request_uuid(request, 0, &id))
         return;
     const kal_pg_rows *rows = reply->rows[1];
-    if (kal_pg_count(rows) == 0) {
-        kal_reply_error(request, KAL_ERR_NOT_FOUND, NULL);
-        return;
-    }
     kal_work *work =
         kal_works_make(request, (kal_work_kind)request->number, kal_pg_str(rows, 0, 0), NULL, 0);
     work->instance_id = id;

@@ -73,7 +73,7 @@ void kal_operate_retry(kal_batch *batch, kal_customer *customer, kal_work *work)
     kal_instance *instance = instance_of(customer, work);
     if (!instance)
         return;
-    if (instance->status != KAL_STATUS_FAILED)
+    if (instance->status != KAL_STATUS_FAILED || !customer->exists)
         work->err = KAL_ERR_INVALID_TRANSITION;
     else if (instance->version->flow->status != KAL_FLOW_ACTIVE)
         work->err = KAL_ERR_FLOW_NOT_ACTIVE;

@@ -24,7 +24,7 @@ CREATE INDEX instance_rare ON instance (flow_id, status, id)
 CREATE INDEX customer_email ON customer (tenant_id, email, id) WHERE email IS NOT NULL;
 
 -- For an erasure.
-CREATE INDEX conversion_customer ON conversion (customer_uuid);
+CREATE INDEX conversion_instance ON conversion (instance_id);
 
 -- Who has a tag, newest customer last.
 CREATE TABLE customer_tag (

@@ -27,8 +27,8 @@ SELECT row_to_json(r), r.id::text FROM (
         UNION ALL
         (SELECT x.* FROM (
             SELECT customer_uuid FROM customer_tag
-            WHERE $3::text IS NULL AND $4::text IS NULL AND tag = $5::text
-                AND customer_uuid < (SELECT coalesce($1::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
+            WHERE $3::text IS NULL AND $4::text IS NULL AND tag = $5::text AND customer_uuid
+                < (SELECT coalesce($1::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
             ORDER BY customer_uuid DESC LIMIT $2::int4
         ) t CROSS JOIN LATERAL (SELECT * FROM customer WHERE id = t.customer_uuid LIMIT 1) x)
     ) c

@@ -8,7 +8,8 @@ WITH who AS MATERIALIZED (
     UPDATE instance AS i
     SET context = '{}', accumulated = '{}', state = '{}', customer_key = 0,
         customer_id = 'erased:' || i.customer_uuid
-    FROM who WHERE i.customer_key = who.key AND i.customer_uuid = who.id
+    FROM who WHERE i.customer_key = who.key AND i.customer_id = who.external_id
+        AND i.tenant_id = who.tenant_id
     RETURNING i.id
 ), steps AS (
     UPDATE step AS s SET output = NULL, error = NULL
@@ -29,4 +30,4 @@ WITH who AS MATERIALIZED (
 ), held AS (
     DELETE FROM held_event AS h USING instances WHERE h.instance_id = instances.id
 )
-UPDATE conversion AS c SET metadata = '{}' FROM who WHERE c.customer_uuid = who.id
+UPDATE conversion AS c SET metadata = '{}' FROM instances WHERE c.instance_id = instances.id

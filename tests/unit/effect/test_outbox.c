@@ -335,6 +335,33 @@ static void anothers_open_attempts_are_never_sent_again(void **state)
     rig_free(r);
 }
 
+static bool is_of_flow(void *data, kal_uuid flow, const json_t *json)
+{
+    assert_non_null(json_object_get(json, "recipient"));
+    return flow.b[0] == *(uint8_t *)data;
+}
+
+/* Whoever was erased gets nothing any more, wherever it waits; others do. */
+static void what_is_withdrawn_does_not_leave(void **state)
+{
+    rig *r = rig_new(state);
+    uint8_t paused = 9, other = 2;
+    r->paused = true;
+    add(r, 1, 9, "log");
+    add(r, 2, 1, "log");
+    assert_int_equal(fill(r), 1); /* the other is parked */
+    add(r, 3, 2, "log");
+    kal_outbox_withdraw(r->outbox, is_of_flow, &paused);
+    kal_outbox_withdraw(r->outbox, is_of_flow, &other);
+    r->paused = false;
+    kal_outbox_wake(r->outbox);
+    assert_int_equal(committed(r), 1); /* what was on its way has left */
+    assert_int_equal(fill(r), 1);      /* its result, and nothing else */
+    assert_int_equal(committed(r), 0);
+    assert_int_equal(left(r), 1);
+    rig_free(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -348,6 +375,7 @@ int main(void)
         cmocka_unit_test(a_storm_is_cut_into_flushes),
         cmocka_unit_test(our_open_attempts_are_looked_up_in_the_ledger),
         cmocka_unit_test(anothers_open_attempts_are_never_sent_again),
+        cmocka_unit_test(what_is_withdrawn_does_not_leave),
     };
     return cmocka_run_group_tests(tests, open_lua, close_lua);
 }

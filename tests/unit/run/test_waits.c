@@ -146,12 +146,30 @@ static void what_is_not_there_is_not_found(void **state)
     kal_waits_free(NULL);
 }
 
+static void a_pause_is_of_one_instance(void **state)
+{
+    (void)state;
+    kal_waits *waits = kal_waits_new();
+    kal_waits_add(waits, 1, instance_of(1), 1, 9);
+    kal_waits_add(waits, 1, instance_of(2), 1, 9);
+    kal_waits_add(waits, 1, instance_of(1), INT32_MAX, 9);
+    for (int held = 1; held >= 0; held--) {
+        kal_waits_hold(waits, 1, instance_of(1), held);
+        assert_int_equal(kal_waits_find(waits, 1, instance_of(1), 1)->held, held);
+        assert_int_equal(kal_waits_find(waits, 1, instance_of(1), INT32_MAX)->held, held);
+        assert_int_equal(kal_waits_find(waits, 1, instance_of(2), 1)->held, 0);
+    }
+    kal_waits_hold(waits, 2, instance_of(1), true); /* nobody */
+    kal_waits_free(waits);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_changes_match_the_model),
         cmocka_unit_test(an_instance_counts_once),
         cmocka_unit_test(what_is_not_there_is_not_found),
+        cmocka_unit_test(a_pause_is_of_one_instance),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
