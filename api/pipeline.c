@@ -24,6 +24,31 @@ static void handle(kal_request *request)
         kal_read_run(request);
 }
 
+static void on_journey(kal_request *request, const kal_pg_reply *reply)
+{
+    if (kal_reply_failed(request, reply))
+        return;
+    const kal_pg_rows *rows = reply->rows[1];
+    if (kal_pg_count(rows) == 0) {
+        kal_reply_error(request, KAL_ERR_NOT_FOUND, NULL);
+        return;
+    }
+    kal_request_set_flow(request, kal_pg_uuid(rows, 0, 0));
+    request->unlaunched = kal_str_is(kal_pg_str(rows, 0, 1), "draft");
+    if (request->http)
+        handle(request);
+}
+
+/* A flow's route below a journey: the handler sees the path of the flow. */
+static void find_flow(kal_request *request)
+{
+    if (!kal_request_uuid(request, 0, &request->journey))
+        return;
+    kal_pg_call *call = kal_pool_tenant_call(request->caller.tenant);
+    kal_pg_call_add_one(call, KAL_SQL_API_JOURNEY_FLOW, kal_v_uuid(request->journey));
+    kal_request_send(request, kal_engine_reads(request->thread->engine), call, on_journey);
+}
+
 static bool role_fits(kal_role role, kal_scope scope)
 {
     switch (scope) {
@@ -51,6 +76,8 @@ bool kal_pipeline_admit(kal_request *request, kal_scope scope)
     else if (!kal_limits_take(request->thread->api->limits, caller->tenant, route->rate,
                               caller->rates[route->rate], kal_clock_mono_ns(), &retry_after))
         kal_reply_limited(request, retry_after);
+    else if (request->below_journey)
+        find_flow(request);
     else
         return true;
     return false;

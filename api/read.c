@@ -128,6 +128,21 @@ static bool add_int(reading *r, const char *name)
     return true;
 }
 
+static bool add_flow_status(reading *r, const char *name)
+{
+    static const char *const known[] = {"draft", "active", "paused", "archived"};
+    kal_str text = kal_request_query(r->request, name);
+    bool ok = !text.p;
+
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+        ok = ok || kal_str_is(text, known[i]);
+    if (ok)
+        kal_args_add(r->args, kal_v_str(KAL_TEXT, text));
+    else
+        kal_reply_invalid(r->request, name, "is invalid");
+    return ok;
+}
+
 static bool add_param(reading *r, const kal_param *param)
 {
     switch (param->kind) {
@@ -145,6 +160,8 @@ static bool add_param(reading *r, const kal_param *param)
         return add_limit(r);
     case KAL_PARAM_INT:
         return add_int(r, param->name);
+    case KAL_PARAM_FLOW_STATUS:
+        return add_flow_status(r, param->name);
     case KAL_PARAM_TEXT:
         kal_args_add(r->args, kal_v_str(KAL_TEXT, kal_request_query(r->request, param->name)));
         return true;

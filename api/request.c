@@ -90,6 +90,7 @@ static bool decode(kal_request *request, kal_str *slice, bool plus_is_space)
 bool kal_request_matched(kal_request *request, const kal_route_match *match)
 {
     request->route = match->route;
+    request->below_journey = match->below_journey;
     for (size_t i = 0; i < KAL_ROUTE_PARAMS; i++) {
         request->params[i] = match->params[i];
         if (match->params[i].p && !decode(request, &request->params[i], false))
@@ -184,6 +185,14 @@ bool kal_request_uuid(kal_request *request, size_t param, kal_uuid *out)
         return true;
     kal_reply_error(request, KAL_ERR_NOT_FOUND, NULL);
     return false;
+}
+
+void kal_request_set_flow(kal_request *request, kal_uuid flow)
+{
+    char text[KAL_UUID_TEXT + 1];
+
+    kal_uuid_format(flow, text);
+    memcpy(request->text + (request->params[0].p - request->text), text, KAL_UUID_TEXT);
 }
 
 typedef struct pending {

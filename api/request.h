@@ -34,6 +34,9 @@ struct kal_request {
     const kal_route *route;
     kal_caller caller;
     kal_str params[KAL_ROUTE_PARAMS]; /* decoded, UTF-8 */
+    bool below_journey; /* params[0] was a journey's; the pipeline makes it its flow's */
+    bool unlaunched;    /* that journey is a draft, also when its flow runs */
+    kal_uuid journey;   /* its id; nil for any other path */
     kal_query_pair query[KAL_QUERY_PAIRS];
     size_t n_query;
     json_t *body;   /* an object, once kal_request_body has read it */
@@ -64,6 +67,8 @@ kal_str kal_request_named_header(const kal_request *request, const char *name);
 bool kal_request_body(kal_request *request);
 /* Reads a path parameter as a UUID; false when it has answered 404. */
 bool kal_request_uuid(kal_request *request, size_t param, kal_uuid *out);
+/* The path's journey is one around this flow, which takes the journey's place in the path. */
+void kal_request_set_flow(kal_request *request, kal_uuid flow);
 /* Whether ?name=true. */
 bool kal_request_flag(const kal_request *request, const char *name);
 

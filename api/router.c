@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+#define FLOWS "/api/v1/flows"
+#define JOURNEYS "/api/v1/journeys"
+
 static bool fits(const char *pattern, kal_str path, kal_str params[KAL_ROUTE_PARAMS])
 {
     size_t at = 0, n = 0;
@@ -35,6 +38,36 @@ static void add_method(kal_buf *allow, const char *method)
         kal_buf_puts(allow, ", HEAD");
 }
 
+/* Matches the rest of the path with the patterns that go on below `base`, from there. */
+static const kal_route *find(const kal_route *routes, size_t count, kal_str method, kal_str path,
+                             const char *base, kal_str params[KAL_ROUTE_PARAMS], kal_buf *allow)
+{
+    size_t n = strlen(base);
+
+    for (size_t i = 0; i < count; i++) {
+        const char *pattern = routes[i].pattern;
+        if (strncmp(pattern, base, n) != 0 || !fits(pattern + n, path, params))
+            continue;
+        if (kal_str_is(method, routes[i].method))
+            return &routes[i];
+        add_method(allow, routes[i].method);
+    }
+    return NULL;
+}
+
+/* Takes "/api/v1/journeys" off a path that goes on behind a journey's id. */
+static bool below_journey(kal_str *path)
+{
+    size_t n = sizeof(JOURNEYS) - 1;
+
+    if (path->n <= n + 1 || memcmp(path->p, JOURNEYS "/", n + 1) != 0 ||
+        !memchr(path->p + n + 1, '/', path->n - n - 1))
+        return false;
+    path->p += n;
+    path->n -= n;
+    return true;
+}
+
 kal_err kal_router_match(const kal_route *routes, size_t count, kal_str method, kal_str path,
                          kal_route_match *out, kal_buf *allow)
 {
@@ -44,17 +77,14 @@ kal_err kal_router_match(const kal_route *routes, size_t count, kal_str method, 
         return KAL_ERR_NOT_FOUND;
     if (kal_str_is(method, "HEAD"))
         method = kal_str_of("GET");
-    for (size_t i = 0; i < count; i++) {
-        if (!fits(routes[i].pattern, path, out->params))
-            continue;
-        if (kal_str_is(method, routes[i].method)) {
-            out->route = &routes[i];
-            allow->len = before;
-            return KAL_OK;
-        }
-        add_method(allow, routes[i].method);
-    }
-    return allow->len == before ? KAL_ERR_NOT_FOUND : KAL_ERR_METHOD_NOT_ALLOWED;
+    out->route = find(routes, count, method, path, "", out->params, allow);
+    out->below_journey = below_journey(&path);
+    if (!out->route && out->below_journey)
+        out->route = find(routes, count, method, path, FLOWS, out->params, allow);
+    if (!out->route)
+        return allow->len == before ? KAL_ERR_NOT_FOUND : KAL_ERR_METHOD_NOT_ALLOWED;
+    allow->len = before;
+    return KAL_OK;
 }
 
 static int hex(char c)

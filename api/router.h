@@ -39,12 +39,14 @@ typedef struct kal_route {
 typedef struct kal_route_match {
     const kal_route *route;
     kal_str params[KAL_ROUTE_PARAMS]; /* slices of the path, not decoded */
+    bool below_journey;               /* the first of them is a journey's id, where a flow's goes */
 } kal_route_match;
 
 /* All routes of the API, `count` of them. */
 const kal_route *kal_routes(size_t *count);
 
-/* Finds the row; HEAD takes GET's. NOT_FOUND, or METHOD_NOT_ALLOWED with the methods that the path
+/* Finds the row; HEAD takes GET's, and what lies below a flow lies below the journey around it
+ * too, in the same row. NOT_FOUND, or METHOD_NOT_ALLOWED with the methods that the path
  * knows ("GET, HEAD, PUT") appended to allow. */
 KAL_MUST_USE kal_err kal_router_match(const kal_route *routes, size_t count, kal_str method,
                                       kal_str path, kal_route_match *out, kal_buf *allow);

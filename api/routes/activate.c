@@ -1,6 +1,6 @@
-/* POST /flows/:id/activate: reads the highest draft version, checks its graph, then publishes it
- * and moves the flow in one transaction that refuses when anything moved in between; then it begins
- * again. */
+/* POST /flows/:id/activate, which is a journey's launch too: reads the highest draft version,
+ * checks its graph, then publishes it and moves the flow in one transaction that refuses when
+ * anything moved in between; then it begins again. */
 #include "api/reply.h"
 #include "api/routes/lifecycle.h"
 #include "api/routes/routes.h"
@@ -24,7 +24,33 @@ static void on_published(kal_request *request, const kal_pg_reply *reply)
     if (strcmp(reply->sqlstate, "KL002") == 0)
         kal_reply_error(request, KAL_ERR_INVALID_TRANSITION, "the flow keeps changing");
     else if (!kal_lifecycle_failed(request, reply))
-        kal_lifecycle_changed(request, kal_pg_str(reply->rows[2], 0, 0));
+        kal_lifecycle_changed(request, kal_pg_str(reply->rows[reply->count - 1], 0, 0));
+}
+
+/* Ends the call with the launch of the journey that the path named, if any, and what is shown. */
+static void finish(kal_request *request, kal_pg_call *call, kal_uuid flow)
+{
+    if (!kal_uuid_is_nil(request->journey)) {
+        kal_args *args = kal_args_new();
+        kal_args_add(args, kal_v_uuid(request->journey));
+        kal_args_add(args, kal_v_uuid(flow));
+        kal_args_add(args, kal_v_time(kal_request_now(request)));
+        kal_pg_call_add(call, KAL_SQL_API_JOURNEY_LAUNCH, args);
+    }
+    kal_lifecycle_show(call, request, flow);
+    kal_request_send(request, kal_engine_reads(request->thread->engine), call, on_published);
+}
+
+/* Launches a journey that was made around a flow which ran, or paused, already. */
+static void join(kal_request *request, kal_uuid flow)
+{
+    kal_pg_call *call = kal_pool_tenant_call(request->caller.tenant);
+    kal_args *args = kal_args_new();
+
+    kal_args_add(args, kal_v_uuid(flow));
+    kal_args_add(args, kal_v_time(kal_request_now(request)));
+    kal_pg_call_add(call, KAL_SQL_API_FLOW_RESUME, args);
+    finish(request, call, flow);
 }
 
 typedef struct draft {
@@ -51,9 +77,8 @@ static void publish(kal_request *request, const draft *d, const json_t *types)
     kal_args_add(args, kal_v_str(KAL_JSON, (kal_str){text.data, text.len}));
     kal_args_add(args, kal_v_text(who));
     kal_pg_call_add(call, KAL_SQL_API_FLOW_PUBLISH, args);
-    kal_pg_call_add_one(call, KAL_SQL_API_FLOW_GET, kal_v_uuid(d->flow));
     kal_buf_deinit(&text);
-    kal_request_send(request, kal_engine_reads(request->thread->engine), call, on_published);
+    finish(request, call, d->flow);
 }
 
 /* The flow's own rules, as they are stored. Those of a flow that was activated cannot be changed
@@ -114,6 +139,8 @@ static void on_draft(kal_request *request, const kal_pg_reply *reply)
     d.number = kal_pg_int(rows, 0, 2);
     if (kal_str_is(d.status, "archived")) {
         kal_reply_error(request, KAL_ERR_INVALID_TRANSITION, NULL);
+    } else if (kal_pg_null(rows, 0, 2) && request->unlaunched && d.has_active) {
+        join(request, d.flow);
     } else if (kal_pg_null(rows, 0, 2)) {
         kal_lifecycle_tell(request); /* published, perhaps, by one whose answer was lost */
         kal_reply_error(request, KAL_ERR_NO_DRAFT_VERSION, NULL);

@@ -5,6 +5,8 @@
 #include "api/routes/routes.h"
 #include "base/alloc.h"
 
+#include <string.h>
+
 typedef struct change {
     kal_request *request;
     kal_buf json;
@@ -21,6 +23,14 @@ static void on_known(void *data)
     kal_request_unref(c->request);
     kal_buf_deinit(&c->json);
     kal_free(c);
+}
+
+void kal_lifecycle_show(kal_pg_call *call, const kal_request *request, kal_uuid flow)
+{
+    if (kal_uuid_is_nil(request->journey))
+        kal_pg_call_add_one(call, KAL_SQL_API_FLOW_GET, kal_v_uuid(flow));
+    else
+        kal_pg_call_add_one(call, KAL_SQL_API_JOURNEY_GET, kal_v_uuid(request->journey));
 }
 
 void kal_lifecycle_changed(kal_request *request, kal_str json)
@@ -50,9 +60,9 @@ bool kal_lifecycle_failed(kal_request *request, const kal_pg_reply *reply)
     return kal_reply_failed(request, reply);
 }
 
-/* rows[1]: the flow when the statement moved it; rows[2]: the flow as it is now; request->state:
- * the status that was wanted. A flow that has it already may have got it by a statement whose
- * answer was lost, so the engine is told then too. */
+/* rows[1]: the flow when the statement moved it; rows[2]: the flow or its journey as it is now;
+ * request->state: the status that was wanted. A flow that has it already may have got it by a
+ * statement whose answer was lost, so the engine is told then too. */
 static void on_moved(kal_request *request, const kal_pg_reply *reply)
 {
     const char *wanted = request->state;
@@ -79,12 +89,16 @@ static void move(kal_request *request, kal_sql sql, const char *wanted)
 
     if (!kal_request_uuid(request, 0, &flow))
         return;
+    if (request->unlaunched && strcmp(wanted, "archived") != 0) {
+        kal_reply_error(request, KAL_ERR_INVALID_TRANSITION, NULL);
+        return;
+    }
     kal_pg_call *call = kal_pool_tenant_call(request->caller.tenant);
     kal_args *args = kal_args_new();
     kal_args_add(args, kal_v_uuid(flow));
     kal_args_add(args, kal_v_time(kal_request_now(request)));
     kal_pg_call_add(call, sql, args);
-    kal_pg_call_add_one(call, KAL_SQL_API_FLOW_GET, kal_v_uuid(flow));
+    kal_lifecycle_show(call, request, flow);
     request->state = kal_strdup(wanted);
     kal_request_send(request, kal_engine_reads(request->thread->engine), call, on_moved);
 }

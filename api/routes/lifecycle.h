@@ -5,6 +5,9 @@
 
 #include "api/request.h"
 
+/* Appends the statement that shows what the request moves, when it has moved: the flow, or the
+ * journey around it that the path named. */
+void kal_lifecycle_show(kal_pg_call *call, const kal_request *request, kal_uuid flow);
 /* Tells the engine that the flow changed, then answers 200 {"data": json} (copied), or 204
  * when there is no json. */
 void kal_lifecycle_changed(kal_request *request, kal_str json);

@@ -21,7 +21,12 @@ void kal_route_flows_activate(kal_request *request);
 void kal_route_flows_pause(kal_request *request);
 void kal_route_flows_resume(kal_request *request);
 void kal_route_flows_archive(kal_request *request);
+void kal_route_flows_duplicate(kal_request *request);
 void kal_route_versions_create(kal_request *request);
+
+void kal_route_journeys_create(kal_request *request);
+void kal_route_journeys_update(kal_request *request);
+void kal_route_journeys_delete(kal_request *request);
 
 void kal_route_trigger(kal_request *request);
 void kal_route_instances_get(kal_request *request);

@@ -26,6 +26,10 @@
     {                                                                                              \
         KAL_PARAM_TEXT, name                                                                       \
     }
+#define FLOW_STATUS                                                                                \
+    {                                                                                              \
+        KAL_PARAM_FLOW_STATUS, "status"                                                            \
+    }
 #define STEPS                                                                                      \
     {                                                                                              \
         KAL_READ_LIST_OF, KAL_SQL_API_STEP_LIST, KAL_SQL_API_INSTANCE_OWNER, {ID, CURSOR, LIMIT},  \
@@ -40,7 +44,7 @@ static const kal_route routes[] = {
     {"POST", V1 "/flows/:id/trigger", EDITOR, KAL_RATE_TRIGGER, kal_route_trigger, {0}, BATCH_BODY},
 
     {"GET", V1 "/flows", VIEWER, API, NULL,
-     {KAL_READ_LIST, KAL_SQL_API_FLOW_LIST, 0, {CURSOR, LIMIT, TEXT("status")}, 0}, 0},
+     {KAL_READ_LIST, KAL_SQL_API_FLOW_LIST, 0, {CURSOR, LIMIT, FLOW_STATUS}, 0}, 0},
     {"POST", V1 "/flows", EDITOR, API, kal_route_flows_create, {0}, 0},
     {"GET", V1 "/flows/:id", VIEWER, API, NULL, {KAL_READ_ONE, KAL_SQL_API_FLOW_GET, 0, {ID}, 0},
      0},
@@ -60,6 +64,18 @@ static const kal_route routes[] = {
      {KAL_READ_LIST_OF, KAL_SQL_API_INSTANCE_LIST, KAL_SQL_API_FLOW_EXISTS,
       {ID, CURSOR, LIMIT, TEXT("status"), {KAL_PARAM_INT, "version"}, NOW},
       KAL_SQL_API_INSTANCE_OF_CUSTOMER}, 0},
+
+    {"POST", V1 "/flows/:id/duplicate", EDITOR, API, kal_route_flows_duplicate, {0}, 0},
+
+    /* What lies below /flows/:id lies below /journeys/:id too. */
+    {"GET", V1 "/journeys", VIEWER, API, NULL,
+     {KAL_READ_LIST, KAL_SQL_API_JOURNEY_LIST, 0, {CURSOR, LIMIT, FLOW_STATUS, TEXT("tag")}, 0}, 0},
+    {"POST", V1 "/journeys", EDITOR, API, kal_route_journeys_create, {0}, 0},
+    {"GET", V1 "/journeys/:id", VIEWER, API, NULL,
+     {KAL_READ_ONE, KAL_SQL_API_JOURNEY_GET, 0, {ID}, 0}, 0},
+    {"PUT", V1 "/journeys/:id", EDITOR, API, kal_route_journeys_update, {0}, 0},
+    {"DELETE", V1 "/journeys/:id", EDITOR, API, kal_route_journeys_delete, {0}, 0},
+    {"POST", V1 "/journeys/:id/launch", EDITOR, API, kal_route_flows_activate, {0}, 0},
 
     {"GET", V1 "/instances/:id", VIEWER, API, kal_route_instances_get, {0}, 0},
     {"GET", V1 "/instances/:id/timeline", VIEWER, API, NULL, STEPS, 0},

@@ -17,6 +17,8 @@
     X(VERSION_NOT_FOUND, "version_not_found", 404, "the flow has no such version")                 \
     X(METHOD_NOT_ALLOWED, "method_not_allowed", 405, "the route does not know this method")        \
     X(FLOW_NOT_DRAFT, "flow_not_draft", 409, "only a draft flow can be changed or deleted")        \
+    X(JOURNEY_NOT_DRAFT, "journey_not_draft", 409,                                                 \
+      "only a draft journey can be changed or deleted")                                            \
     X(NO_ACTIVE_VERSION, "no_active_version", 409, "the flow has no active version")               \
     X(NO_DRAFT_VERSION, "no_draft_version", 409, "the flow has no draft version to publish")       \
     X(ALREADY_IN_FLOW, "already_in_flow", 409, "the customer is in this flow already")             \

@@ -77,6 +77,33 @@ static void test_another_method_tells_which_are_allowed(void **state)
     kal_buf_deinit(&allow);
 }
 
+static void test_a_journeys_path_takes_the_rows_of_its_flow(void **state)
+{
+    static const char *const own[] = {"/api/v1/journeys", "/api/v1/journeys/abc"};
+    kal_route_match match;
+    kal_buf allow = {0};
+
+    (void)state;
+    assert_int_equal(find("GET", "/api/v1/journeys/abc/versions/7", &match, &allow), KAL_OK);
+    assert_string_equal(match.route->pattern, "/api/v1/flows/:id/versions/:n");
+    assert_true(match.below_journey && kal_str_is(match.params[0], "abc"));
+    assert_true(kal_str_is(match.params[1], "7"));
+    assert_int_equal(find("POST", "/api/v1/journeys/abc/launch", &match, &allow), KAL_OK);
+    assert_true(match.below_journey);
+    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+        assert_int_equal(find("GET", own[i], &match, &allow), KAL_OK);
+        assert_false(match.below_journey);
+    }
+    assert_int_equal(find("GET", "/api/v1/flows/abc/versions", &match, &allow), KAL_OK);
+    assert_false(match.below_journey);
+    assert_int_equal(find("GET", "/api/v1/journeys/abc/", &match, &allow), KAL_ERR_NOT_FOUND);
+    assert_int_equal(find("GET", "/api/v1/journeys//versions", &match, &allow), KAL_ERR_NOT_FOUND);
+    assert_int_equal(find("DELETE", "/api/v1/journeys/abc/versions", &match, &allow),
+                     KAL_ERR_METHOD_NOT_ALLOWED);
+    assert_string_equal(allow.data, "GET, HEAD, POST");
+    kal_buf_deinit(&allow);
+}
+
 static bool decodes(const char *text, const char *want, bool plus)
 {
     char space[64];
@@ -128,6 +155,7 @@ int main(void)
         cmocka_unit_test(test_head_takes_the_row_of_get),
         cmocka_unit_test(test_an_unknown_path_is_not_found),
         cmocka_unit_test(test_another_method_tells_which_are_allowed),
+        cmocka_unit_test(test_a_journeys_path_takes_the_rows_of_its_flow),
         cmocka_unit_test(test_percent_decoding),
         cmocka_unit_test(test_no_row_hides_another),
         cmocka_unit_test(test_each_row_answers_in_one_way),
