@@ -23,12 +23,15 @@ static bool check_flow(json_t *errors, const json_t *body, kal_uuid *out)
     return false;
 }
 
-/* The one unique thing of a journey is its flow. */
+/* Of a journey only its flow is unique, and may be deleted while it is being named. */
 static bool failed(kal_request *request, const kal_pg_reply *reply)
 {
-    if (strcmp(reply->sqlstate, "23505") != 0)
+    if (strcmp(reply->sqlstate, "23505") == 0)
+        kal_reply_invalid(request, "flow_id", KAL_TAKEN);
+    else if (strcmp(reply->sqlstate, "23503") == 0)
+        kal_reply_invalid(request, "flow_id", NO_FLOW);
+    else
         return kal_reply_failed(request, reply);
-    kal_reply_invalid(request, "flow_id", KAL_TAKEN);
     return true;
 }
 

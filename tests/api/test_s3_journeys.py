@@ -1,7 +1,9 @@
 """Sections 2 and 3: journeys, the wrapper around one flow, and copies of both."""
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
-from support.client import wait_until
+from support.client import Client, wait_until
 from support.graphs import chain, node
 
 HOLD = chain(node("hold", "wait", duration="10d"), node("end", "exit", reason="done"))
@@ -320,3 +322,29 @@ def test_a_journeys_copy_has_a_copy_of_its_flow(tenant, flow):
     assert copied["name"] == original["name"] + " (copy)" and copied["status"] == "draft"
     assert move(tenant, copy, "launch")["status"] == "active"
     assert len(tenant.ok("GET", "/flows")["data"]) == 2
+
+
+@pytest.mark.parametrize("rival", ["DELETE", "PUT"])
+def test_a_launch_and_a_change_at_once_agree(tenant, rival):
+    for _ in range(8):
+        flow, another = tenant.draft(HOLD), tenant.draft(HOLD)
+        path = f"/journeys/{make(tenant, flow)['id']}"
+        with ThreadPoolExecutor(4) as pool:
+            launches = [pool.submit(Client(tenant.base, tenant.key).post, path + "/launch")
+                        for _ in range(2)]
+            change = pool.submit(Client(tenant.base, tenant.key).request, rival, path,
+                                 {"flow_id": another})
+        changed = change.result().status_code in (200, 204)
+        launched = [answer.result().status_code for answer in launches]
+        assert set(launched) <= {200, 404, 409} and change.result().status_code in (
+            200, 204, 409), change.result().text
+        after = tenant.get(path)
+        if rival == "DELETE":
+            assert after.status_code == (404 if changed else 200)
+        if changed and rival == "DELETE":
+            assert flow_status(tenant, flow) == "draft" and 200 not in launched
+        elif after.status_code == 200:
+            shown = after.json()["data"]
+            assert shown["flow_id"] == (another if changed else flow)
+            assert shown["status"] == flow_status(tenant, shown["flow_id"])
+            assert shown["status"] == ("active" if 200 in launched else "draft")
