@@ -28,6 +28,7 @@ static const option options[] = {
     TEXT("--tenant", "NAME", tenant, "the tenant, by name or id"),
     TEXT("--role", "ROLE", role, "viewer, editor or admin"),
     TEXT("--name", "NAME", name, "a name for people"),
+    {"--dry-run", NULL, "show what would be done, do nothing", offsetof(kal_cli, dry_run)},
     {"--json", NULL, "answer in JSON", offsetof(kal_cli, json)},
     {"--help", NULL, "this text", offsetof(kal_cli, help)},
 };
@@ -35,7 +36,7 @@ static const option options[] = {
 typedef struct command {
     const char *words, *summary;
     const char *takes;      /* options besides --config, --json and --help */
-    const char *positional; /* NULL: none */
+    const char *positional; /* NULL: none; in brackets: may be left out */
     int (*run)(kal_cli *cli);
 } command;
 
@@ -46,6 +47,10 @@ static const command commands[] = {
     {"tenant create", "make a tenant and its first key", "--data", "NAME", kal_cli_tenant_create},
     {"key create", "make an API key for a tenant", "--data --tenant --role --name", NULL,
      kal_cli_key_create},
+    {"export", "write a tenant's flows and journeys to files", "--data --tenant", "[DIR]",
+     kal_cli_export},
+    {"apply", "bring a tenant's flows and journeys to what files say", "--data --tenant --dry-run",
+     "DIR", kal_cli_apply},
     {"config", "show the settings in force and where they came from", "--data --listen --threads",
      NULL, kal_cli_config},
     {"doctor", "check what the server needs", "--data --listen", NULL, kal_cli_doctor},
@@ -176,7 +181,7 @@ static int parse(kal_cli *cli, const command *c, int argc, char **argv, int at)
             return misused(c, "a value is missing for", o->name);
         *(const char **)(void *)field = value;
     }
-    if (c->positional && !positional && !cli->help)
+    if (c->positional && *c->positional != '[' && !positional && !cli->help)
         return misused(c, "missing:", c->positional);
     return KAL_EXIT_OK;
 }

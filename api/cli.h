@@ -4,9 +4,11 @@
 #ifndef KAL_API_CLI_H
 #define KAL_API_CLI_H
 
+#include "api/database.h"
 #include "base/buf.h"
 #include "base/config.h"
 #include "base/json.h"
+#include "base/uuid.h"
 
 #include <stdbool.h>
 
@@ -16,9 +18,9 @@
 
 typedef struct kal_cli {
     const char *version;
-    const char *name; /* of `create NAME`, or --name */
+    const char *name; /* of `create NAME`, or --name, or a folder; NULL: none was given */
     const char *data, *listen, *threads, *virtual_clock, *user, *file, *tenant, *role;
-    bool json, help;
+    bool json, help, dry_run;
     kal_config *config;
 } kal_cli;
 
@@ -30,10 +32,19 @@ int kal_cli_serve(kal_cli *cli);
 int kal_cli_migrate(kal_cli *cli);
 int kal_cli_tenant_create(kal_cli *cli);
 int kal_cli_key_create(kal_cli *cli);
+int kal_cli_export(kal_cli *cli);
+int kal_cli_apply(kal_cli *cli);
 int kal_cli_config(kal_cli *cli);
 int kal_cli_doctor(kal_cli *cli);
 int kal_cli_version(kal_cli *cli);
 
+/* Opens the database and brings it up to date; false when it has told why not. */
+bool kal_cli_open(kal_cli *cli, kal_database *database, int *applied);
+/* Journey time: the virtual clock's, when the deployment has one. */
+int64_t kal_cli_now(const char *conninfo);
+/* The id of the tenant that --tenant names; without it, of the only one. KAL_EXIT_OK, or another
+ * status when it has told why not. */
+int kal_cli_tenant(kal_cli *cli, const char *conninfo, kal_uuid *id);
 /* Tells why a command failed, on standard error (with --json as {"error"} on standard output);
  * answers KAL_EXIT_FAILED. */
 int kal_cli_fail(const kal_cli *cli, const char *why);

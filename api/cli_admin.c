@@ -8,8 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Opens the database and brings it up to date; false when it has told why not. */
-static bool open_migrated(kal_cli *cli, kal_database *database, int *applied)
+bool kal_cli_open(kal_cli *cli, kal_database *database, int *applied)
 {
     kal_buf error = {0};
     int shards = (int)kal_config_int(cli->config, "SHARDS");
@@ -31,7 +30,7 @@ int kal_cli_migrate(kal_cli *cli)
     int applied = 0;
     char text[64];
 
-    if (!open_migrated(cli, &database, &applied))
+    if (!kal_cli_open(cli, &database, &applied))
         return KAL_EXIT_FAILED;
     kal_database_close(&database);
     snprintf(text, sizeof(text), "%d migrations applied", applied);
@@ -81,8 +80,7 @@ static void on_id(void *data, const kal_pg_reply *reply)
         o->id = kal_pg_uuid(reply->rows[0], 0, 0);
 }
 
-/* Journey time: the virtual clock's, when the deployment has one. */
-static int64_t now_of(const char *conninfo)
+int64_t kal_cli_now(const char *conninfo)
 {
     outcome o = {0};
     kal_pg_call *call = kal_pg_call_new();
@@ -103,11 +101,12 @@ int kal_cli_tenant_create(kal_cli *cli)
         fprintf(stderr, "kalcifer: a name has 1 to 255 bytes of UTF-8\n");
         return KAL_EXIT_MISUSED;
     }
-    if (!open_migrated(cli, &database, NULL))
+    if (!kal_cli_open(cli, &database, NULL))
         return KAL_EXIT_FAILED;
-    kal_database_call(database.conninfo,
-                      kal_tenant_create(kal_str_of(cli->name), now_of(database.conninfo), &made),
-                      on_done, &o);
+    kal_database_call(
+        database.conninfo,
+        kal_tenant_create(kal_str_of(cli->name), kal_cli_now(database.conninfo), &made), on_done,
+        &o);
     kal_database_close(&database);
     if (strcmp(o.sqlstate, "23505") == 0)
         return kal_cli_fail(cli, "there is a tenant of this name already");
@@ -122,17 +121,25 @@ int kal_cli_tenant_create(kal_cli *cli)
     return status;
 }
 
-/* The tenant's id by name or id; false when it has told why not. */
-static bool find_tenant(kal_cli *cli, const char *conninfo, kal_uuid *id)
+int kal_cli_tenant(kal_cli *cli, const char *conninfo, kal_uuid *id)
 {
     outcome o = {0};
     kal_pg_call *call = kal_pg_call_new();
-    kal_pg_call_add_one(call, KAL_SQL_API_TENANT_FIND, kal_v_text(cli->tenant));
+
+    if (cli->tenant)
+        kal_pg_call_add_one(call, KAL_SQL_API_TENANT_FIND, kal_v_text(cli->tenant));
+    else
+        kal_pg_call_add(call, KAL_SQL_API_TENANT_ONLY, NULL);
     kal_database_call(conninfo, call, on_id, &o);
     *id = o.id;
-    if (!o.has)
-        kal_cli_fail(cli, o.err == KAL_OK ? "there is no such tenant" : o.message);
-    return o.has;
+    if (o.has)
+        return KAL_EXIT_OK;
+    if (o.err != KAL_OK)
+        return kal_cli_fail(cli, o.message);
+    if (cli->tenant)
+        return kal_cli_fail(cli, "there is no such tenant");
+    fprintf(stderr, "kalcifer: there is not one tenant alone: name it with --tenant\n");
+    return KAL_EXIT_MISUSED;
 }
 
 int kal_cli_key_create(kal_cli *cli)
@@ -146,18 +153,18 @@ int kal_cli_key_create(kal_cli *cli)
         fprintf(stderr, "kalcifer: key create needs --tenant and --role viewer, editor or admin\n");
         return KAL_EXIT_MISUSED;
     }
-    if (!open_migrated(cli, &database, NULL))
+    if (!kal_cli_open(cli, &database, NULL))
         return KAL_EXIT_FAILED;
-    bool found = find_tenant(cli, database.conninfo, &tenant);
-    if (found) {
+    int status = kal_cli_tenant(cli, database.conninfo, &tenant);
+    if (status == KAL_EXIT_OK) {
         kal_pg_call *call = kal_pg_call_new();
         kal_tenant_add_key(call, tenant, cli->name ? cli->name : cli->role, cli->role,
-                           now_of(database.conninfo), key);
+                           kal_cli_now(database.conninfo), key);
         kal_database_call(database.conninfo, call, on_done, &o);
     }
     kal_database_close(&database);
-    if (!found)
-        return KAL_EXIT_FAILED;
+    if (status != KAL_EXIT_OK)
+        return status;
     if (o.err != KAL_OK)
         return kal_cli_fail(cli, o.message);
     return kal_cli_print(cli, key, json_pack("{s:s, s:s}", "api_key", key, "role", cli->role));

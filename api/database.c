@@ -3,6 +3,7 @@
 #include "api/dirs.h"
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "store/pool.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -122,10 +123,11 @@ static void on_timer(uv_timer_t *timer)
     send_call(timer->data);
 }
 
-void kal_database_call(const char *conninfo, kal_pg_call *call, kal_pg_cb cb, void *data)
+static void run_as(const char *role, const char *conninfo, kal_pg_call *call, kal_pg_cb cb,
+                   void *data)
 {
     run r = {.call = call, .cb = cb, .data = data};
-    kal_pg_options options = {.conninfo = conninfo, .on_state = on_state, .data = &r};
+    kal_pg_options options = {.conninfo = conninfo, .role = role, .on_state = on_state, .data = &r};
 
     uv_loop_init(&r.loop);
     uv_timer_init(&r.loop, &r.timer);
@@ -137,4 +139,14 @@ void kal_database_call(const char *conninfo, kal_pg_call *call, kal_pg_cb cb, vo
     uv_close((uv_handle_t *)&r.timer, NULL);
     uv_run(&r.loop, UV_RUN_DEFAULT);
     uv_loop_close(&r.loop);
+}
+
+void kal_database_call(const char *conninfo, kal_pg_call *call, kal_pg_cb cb, void *data)
+{
+    run_as(NULL, conninfo, call, cb, data);
+}
+
+void kal_database_tenant_call(const char *conninfo, kal_pg_call *call, kal_pg_cb cb, void *data)
+{
+    run_as(KAL_POOL_TENANT_ROLE, conninfo, call, cb, data);
 }

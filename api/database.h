@@ -24,6 +24,8 @@ void kal_database_close(kal_database *database);
 /* Runs one call on a connection of its own and waits for its reply; UNAVAILABLE when it has not
  * connected in 15 s. */
 void kal_database_call(const char *conninfo, kal_pg_call *call, kal_pg_cb cb, void *data);
+/* The same under row level security, for a call of kal_pool_tenant_call. */
+void kal_database_tenant_call(const char *conninfo, kal_pg_call *call, kal_pg_cb cb, void *data);
 /* Whether a private cluster runs in the data directory. */
 bool kal_database_runs(const char *data_dir);
 

@@ -244,7 +244,7 @@ static void open_thread(kal_engine_thread_slot *slot)
     kal_pg_options owner = {.conninfo = engine->options.conninfo,
                             .statement_timeout_ms = CALLER_MS};
     kal_pg_options api = owner;
-    api.role = "kalcifer_api";
+    api.role = KAL_POOL_TENANT_ROLE;
     slot->writes = kal_pool_new(loop, &owner, each ? each : 1, 0);
     slot->reads = kal_pool_new(loop, &api, each ? each : 1, 0);
     if (kal_thread_index(slot->thread) == 0) {

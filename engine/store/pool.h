@@ -6,6 +6,9 @@
 
 #include "store/pg.h"
 
+/* Under row level security. */
+#define KAL_POOL_TENANT_ROLE "kalcifer_api"
+
 typedef struct kal_pool kal_pool;
 
 /* `size` connections; `queue` (0: 1000) calls may be in flight or waiting in all. */

@@ -1,0 +1,295 @@
+"""Flow files: what `export` writes, `apply` brings to any deployment, and git shows by lines."""
+import json
+
+import pytest
+
+from support.client import Tenant
+from support.graphs import chain, graph, node, start
+
+HOLD = chain(node("hold", "wait", duration="10d"), node("end", "exit", reason="done"))
+OTHER = chain(node("end", "exit", reason="other"))
+
+
+@pytest.fixture
+def run(server):
+    """A command on the server's deployment, which goes on meanwhile; its answer in JSON."""
+    def command(name, tenant, folder, *more, status=0):
+        done = server.command(name, "--tenant", tenant.name, "--json", *more, str(folder))
+        assert done.returncode == status, done.stdout + done.stderr
+        return json.loads(done.stdout)
+    return command
+
+
+def tree(folder):
+    return {str(path.relative_to(folder)): path.read_text()
+            for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def actions(answer):
+    return {change["file"]: change["action"] for change in answer["changes"]}
+
+
+def flows(tenant):
+    return {flow["name"]: flow for flow in tenant.ok("GET", "/flows")["data"]}
+
+
+def journeys(tenant):
+    return {journey["name"]: journey for journey in tenant.ok("GET", "/journeys")["data"]}
+
+
+def versions(tenant, flow):
+    return tenant.ok("GET", f"/flows/{flow['id']}/versions")["data"]
+
+
+@pytest.fixture
+def full(tenant):
+    """A flow that runs, a draft that names it, and a journey around the draft."""
+    running = tenant.new_flow(HOLD, name="Welcome!", description="Ä line\nand another",
+                              entry_config={"reentry": "never"}, frequency_cap={"max": 49.99})
+    calls = graph([start(), node("sub", "sub_flow", flow_id=running, wait=True),
+                   node("end", "exit")], ["start -> sub", "sub -> end"])
+    draft = tenant.draft(calls, name="Über uns", exit_criteria={"event_type": "bye"})
+    tenant.ok("POST", "/journeys", {"name": "Spring", "flow_id": draft, "tags": ["b", "a"],
+                                    "goal_config": {"z": 1, "a": [1, {"y": 2, "x": []}]}}, 201)
+    return tenant
+
+
+def test_files_hold_no_ids_and_sorted_keys(full, run, tmp_path):
+    written = run("export", full, tmp_path)
+    assert written == {"written": ["flows/welcome.json", "flows/Über-uns.json",
+                                   "journeys/spring.json"], "removed": []}
+    assert (tmp_path / "journeys/spring.json").read_text() == """{
+  "audience_criteria": {},
+  "flow_id": {
+    "flow": "Über uns"
+  },
+  "goal_config": {
+    "a": [
+      1,
+      {
+        "x": [],
+        "y": 2
+      }
+    ],
+    "z": 1
+  },
+  "name": "Spring",
+  "schedule": {},
+  "tags": [
+    "b",
+    "a"
+  ]
+}
+"""
+    texts = tree(tmp_path)
+    calls = json.loads(texts["flows/Über-uns.json"])["graph"]["nodes"][1]
+    assert calls["config"] == {"flow_id": {"flow": "Welcome!"}, "wait": True}
+    assert json.loads(texts["flows/welcome.json"]) == {
+        "name": "Welcome!", "description": "Ä line\nand another", "exit_criteria": {},
+        "entry_config": {"reentry": "never"}, "frequency_cap": {"max": 49.99}, "graph": HOLD}
+    assert "49.99\n" in texts["flows/welcome.json"]
+    for thing in [*flows(full).values(), *journeys(full).values()]:
+        assert not any(thing["id"] in text for text in texts.values())
+
+
+def test_a_second_export_writes_nothing_and_apply_finds_nothing_to_do(full, run, tmp_path):
+    run("export", full, tmp_path)
+    assert run("export", full, tmp_path) == {"written": [], "removed": []}
+    answer = run("apply", full, tmp_path)
+    assert set(actions(answer).values()) == {"unchanged"} and len(answer["changes"]) == 3
+    assert len(versions(full, flows(full)["Welcome!"])) == 1
+
+
+def test_another_deployment_gets_the_same(full, other, run, tmp_path):
+    run("export", full, tmp_path / "a")
+    planned = run("apply", other, tmp_path / "a", "--dry-run")
+    assert planned["dry_run"] and set(actions(planned).values()) == {"create"}
+    assert flows(other) == {} and journeys(other) == {}
+    answer = run("apply", other, tmp_path / "a")
+    assert actions(answer) == actions(planned)
+    made, journey = flows(other), journeys(other)["Spring"]
+    assert {flow["status"] for flow in made.values()} == {"draft"}
+    assert (journey["status"], journey["flow_id"]) == ("draft", made["Über uns"]["id"])
+    [version] = versions(other, made["Über uns"])
+    assert version["graph"]["nodes"][1]["config"]["flow_id"] == made["Welcome!"]["id"]
+    assert version["changelog"] == "kalcifer apply"
+    other.move(made["Welcome!"]["id"], "activate")
+    run("export", other, tmp_path / "b")
+    assert tree(tmp_path / "b") == tree(tmp_path / "a")
+    assert set(actions(run("apply", other, tmp_path / "a")).values()) == {"unchanged"}
+
+
+def edit(path, **fields):
+    path.write_text(json.dumps({**json.loads(path.read_text()), **fields}))
+
+
+def test_a_draft_is_updated_and_a_graph_makes_a_draft_version(full, run, server, tmp_path):
+    run("export", full, tmp_path)
+    edit(tmp_path / "flows/welcome.json", graph=OTHER)
+    edit(tmp_path / "flows/Über-uns.json", description="new", exit_criteria={})
+    edit(tmp_path / "journeys/spring.json", tags=["c"], schedule={"x": 1})
+    plan = server.command("apply", "--dry-run", "--tenant", full.name, str(tmp_path))
+    ids = {name: flow["id"] for name, flow in flows(full).items()}
+    assert plan.stdout.splitlines() == [
+        'update    flows/welcome.json "Welcome!": graph; draft version 2 created; activate it by '
+        f'POST /api/v1/flows/{ids["Welcome!"]}/activate',
+        'update    flows/Über-uns.json "Über uns": description, exit_criteria',
+        'update    journeys/spring.json "Spring": schedule, tags',
+        "0 to create, 3 to update, 0 unchanged; a dry run changes nothing"]
+    assert flows(full)["Über uns"]["description"] is None
+    assert len(versions(full, flows(full)["Welcome!"])) == 1
+    answer = run("apply", full, tmp_path)
+    assert {c["file"]: c["changed"] for c in answer["changes"]} == {
+        "flows/welcome.json": ["graph"], "flows/Über-uns.json": ["description", "exit_criteria"],
+        "journeys/spring.json": ["schedule", "tags"]}
+    after = flows(full)
+    assert after["Über uns"]["description"] == "new" and after["Über uns"]["exit_criteria"] == {}
+    assert journeys(full)["Spring"]["tags"] == ["c"]
+    assert (after["Welcome!"]["status"], after["Welcome!"]["active_version"]) == ("active", 1)
+    assert [(v["status"], v["graph"]) for v in versions(full, after["Welcome!"])] == [
+        ("published", HOLD), ("draft", OTHER)]
+    assert set(actions(run("apply", full, tmp_path)).values()) == {"unchanged"}
+    full.move(after["Welcome!"]["id"], "activate")
+    assert set(actions(run("apply", full, tmp_path)).values()) == {"unchanged"}
+
+
+def test_a_member_left_out_is_its_default_but_a_graph_stays(full, run, tmp_path):
+    run("export", full, tmp_path)
+    (tmp_path / "flows/Über-uns.json").write_text('{"name": "Über uns"}')
+    answer = run("apply", full, tmp_path)
+    [change] = [c for c in answer["changes"] if c["action"] == "update"]
+    assert change["changed"] == ["exit_criteria"]
+    assert len(versions(full, flows(full)["Über uns"])) == 1
+
+
+def test_what_has_no_file_is_left_alone(full, run, tmp_path):
+    run("export", full, tmp_path)
+    (tmp_path / "flows/welcome.json").unlink()
+    (tmp_path / "journeys/spring.json").unlink()
+    before = flows(full), journeys(full)
+    assert actions(run("apply", full, tmp_path)) == {"flows/Über-uns.json": "unchanged"}
+    assert (flows(full), journeys(full)) == before
+
+
+def refused(run, tenant, folder):
+    before = flows(tenant), journeys(tenant)
+    answer = run("apply", tenant, folder, status=1)
+    assert (flows(tenant), journeys(tenant)) == before
+    return {(problem["file"], problem["problem"]) for problem in answer["problems"]}
+
+
+def test_what_the_api_refuses_apply_refuses_with_all_problems(full, run, tmp_path):
+    run("export", full, tmp_path)
+    edit(tmp_path / "flows/welcome.json", description="of a flow that runs", graph=OTHER)
+    edit(tmp_path / "flows/Über-uns.json", frequency_cap=7, exit_criteria={"condition": "1 +"},
+         graph=[])
+    edit(tmp_path / "journeys/spring.json", tags="x", flow_id={"flow": "Nobody"})
+    (tmp_path / "flows/new.json").write_text('{"name": "New", "grpah": {}}')
+    (tmp_path / "flows/broken.json").write_text('{"name": ')
+    (tmp_path / "flows/list.json").write_text("[]")
+    (tmp_path / "flows/empty.json").write_text("")
+    (tmp_path / "flows/nameless.json").write_text('{"graph": {}}')
+    (tmp_path / "flows/notes.txt").write_text("not read")
+    problems = refused(run, full, tmp_path)
+    condition = [text for _, text in problems if text.startswith("exit_criteria: /condition: ")]
+    assert len(condition) == 1
+    malformed = {text for file, text in problems if file in ("flows/broken.json",
+                                                             "flows/empty.json")}
+    assert len(malformed) == 2
+    assert {(file, text) for file, text in problems
+            if text not in malformed and text not in condition} == {
+        ("flows/welcome.json", "description: cannot change, for the flow is no draft any more"),
+        ("flows/Über-uns.json", "frequency_cap: is invalid"),
+        ("flows/Über-uns.json", "graph: is invalid"),
+        ("journeys/spring.json", 'flow_id: there is no flow {"flow":"Nobody"}'),
+        ("flows/new.json", "grpah: no member of a flow"),
+        ("flows/list.json", "must hold a JSON object"),
+        ("flows/nameless.json", "name: can't be blank")}
+
+
+def test_a_flow_has_one_journey_in_files_too(full, run, tmp_path):
+    run("export", full, tmp_path)
+    named = {"flow_id": {"flow": "Über uns"}}
+    (tmp_path / "journeys/twin.json").write_text(json.dumps({"name": "Twin", **named}))
+    taken = ("journeys/twin.json", "flow_id: has already been taken")
+    assert refused(run, full, tmp_path) == {taken}
+    (tmp_path / "journeys/spring.json").unlink()
+    assert refused(run, full, tmp_path) == {taken}
+    (tmp_path / "journeys/twin.json").write_text('{"name": "Twin", "flow_id": "x"}')
+    assert refused(run, full, tmp_path) == {
+        ("journeys/twin.json", 'flow_id: must name its flow, as {"flow": "Welcome"}')}
+
+
+def test_flows_that_share_a_name_are_told_apart(tenant, other, run, tmp_path):
+    for name, reason in (("Same", "a"), ("same!", "b"), ("Same", "c")):
+        flow = tenant.draft(chain(node("end", "exit", reason=reason)), name=name)
+        tenant.ok("POST", "/journeys", {"name": f"J {reason}", "flow_id": flow}, 201)
+    run("export", tenant, tmp_path)
+    numbers = {name: json.loads(text).get("number") for name, text in tree(tmp_path).items()}
+    assert numbers == {"flows/same.json": None, "flows/same-2.json": None, "flows/same-3.json": 2,
+                       "journeys/j-a.json": None, "journeys/j-b.json": None,
+                       "journeys/j-c.json": None}
+    assert json.loads((tmp_path / "journeys/j-c.json").read_text())["flow_id"] == {
+        "flow": "Same", "number": 2}
+    for _ in range(2):
+        run("apply", other, tmp_path)
+    assert len(other.ok("GET", "/flows")["data"]) == 3
+    flow = journeys(other)["J c"]["flow_id"]
+    [version] = other.ok("GET", f"/flows/{flow}/versions")["data"]
+    assert version["graph"]["nodes"][1]["config"]["reason"] == "c"
+    edit(tmp_path / "flows/same-3.json", number=4)
+    assert ("flows/same-3.json", "number: there is none before it") in refused(run, other, tmp_path)
+    edit(tmp_path / "flows/same-3.json", number=1)
+    assert ("flows/same.json", "another file has this name and number") in refused(
+        run, other, tmp_path)
+
+
+def test_archived_ones_leave_the_files(full, run, tmp_path):
+    run("export", full, tmp_path)
+    (tmp_path / "flows/mine.json").write_text('{"mine": true}')
+    full.ok("POST", f"/journeys/{journeys(full)['Spring']['id']}/archive")
+    assert run("export", full, tmp_path) == {
+        "written": [], "removed": ["flows/Über-uns.json", "journeys/spring.json"]}
+    assert set(tree(tmp_path)) == {"flows/welcome.json", "flows/mine.json"}
+
+
+def test_a_name_becomes_a_file_of_its_folder(tenant, run, tmp_path):
+    for name in ("../../etc/passwd", "...", "A  b--C", "/", "x" * 255):
+        tenant.draft(HOLD, name=name)
+    run("export", tenant, tmp_path)
+    assert set(tree(tmp_path)) == {f"flows/{name}.json" for name in
+                                   ("etc-passwd", "unnamed", "a-b-c", "unnamed-2", "x" * 100)}
+
+
+def test_one_tenant_does_not_see_anothers(full, other, run, tmp_path):
+    assert run("export", other, tmp_path) == {"written": [], "removed": []}
+    assert tree(tmp_path) == {}
+
+
+def test_the_commands_do_without_a_server_and_with_one_tenant_alone(own, tmp_path):
+    tenant = Tenant(own.base, "alone")
+    tenant.draft(HOLD, name="Welcome")
+    assert own.stop() == 0
+    assert own.command("export", str(tmp_path / "new")).returncode == 0
+    edit(tmp_path / "new/flows/welcome.json", description="offline")
+    done = own.command("apply", str(tmp_path / "new"))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "0 to create, 1 to update, 0 unchanged; done"
+    own.start()
+    assert flows(tenant)["Welcome"]["description"] == "offline"
+    Tenant(own.base, "second")
+    for command in ("export", "apply"):
+        assert own.command(command, str(tmp_path / "new")).returncode == 2
+    assert own.stop() == 0
+
+
+def test_exit_statuses(server, tenant, tmp_path):
+    assert server.command("apply").returncode == 2
+    assert server.command("export", "--dry-run", str(tmp_path)).returncode == 2
+    assert server.command("apply", "a", "b").returncode == 2
+    for command, folder in (("apply", tmp_path), ("apply", tmp_path / "none"),
+                            ("export", "/proc/none")):
+        done = server.command(command, "--tenant", tenant.name, str(folder))
+        assert done.returncode == 1 and done.stderr.startswith("kalcifer: "), command
+    (tmp_path / "flows").mkdir()
+    assert server.command("apply", "--tenant", "nobody", str(tmp_path)).returncode == 1
