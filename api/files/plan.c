@@ -12,10 +12,21 @@
 
 #define BODY_MOST ((size_t)1 << 20) /* of a request: section 1 of spec/flows.md */
 
-static bool is_flow(const kal_item *item)
-{
-    return strcmp(item->kind->name, "flow") == 0;
-}
+/* The call under way; `at` counts its statements. */
+typedef struct batch {
+    kal_pg_call *call;
+    kal_uuid tenant;
+    int64_t now_ms;
+    size_t at;
+} batch;
+
+/* What a kind has of its own. */
+typedef struct acts {
+    void (*check)(kal_plan *plan, const kal_plan_row *row, kal_lua *lua);
+    void (*add)(batch *b, kal_plan_row *row);
+    /* Where the operator goes from there; id is that of the item, or ":id". */
+    void (*next)(const kal_plan_row *row, const char *id, kal_buf *out);
+} acts;
 
 static bool is_changed(const kal_plan_row *row, const char *field)
 {
@@ -84,12 +95,71 @@ static void check_flow(kal_plan *plan, const kal_plan_row *row, kal_lua *lua)
     kal_buf_deinit(&text);
 }
 
-static void check_journey(kal_plan *plan, const kal_plan_row *row)
+static void add_flow(batch *b, kal_plan_row *row)
 {
+    kal_uuid id = row->wanted->id;
+
+    if (row->action == KAL_PLAN_CREATE) {
+        kal_flow_body_create(b->call, id, b->tenant, row->body, b->now_ms);
+        b->at++;
+    } else if (is_edited(row)) {
+        kal_flow_body_update(b->call, id, row->body, b->now_ms);
+        row->guard = b->at++;
+    }
+    if (!row->version)
+        return;
+    json_object_set_new(row->body, "changelog", json_string("kalcifer apply"));
+    kal_flow_body_version(b->call, id, row->body, b->now_ms);
+    if (!row->guard)
+        row->guard = b->at;
+    b->at += 2;
+}
+
+static void next_of_flow(const kal_plan_row *row, const char *id, kal_buf *out)
+{
+    if (row->version)
+        kal_buf_printf(
+            out, "; draft version %lld created; activate it by POST /api/v1/flows/%s/activate",
+            (long long)row->version, id);
+}
+
+static void check_journey(kal_plan *plan, const kal_plan_row *row, kal_lua *lua)
+{
+    (void)lua;
     if (!json_is_object(json_object_get(row->wanted->object, "flow_id")))
         kal_folder_problem(plan->problems, row->wanted->file,
                            "flow_id: must name its flow, as {\"flow\": \"Welcome\"}");
     add_errors(plan, row->wanted, kal_journey_body_check(row->body, true));
+}
+
+static void add_journey(batch *b, kal_plan_row *row)
+{
+    kal_uuid flow = {0};
+
+    (void)kal_uuid_parse(kal_json_get_str(row->body, "flow_id"), &flow); /* resolved by now */
+    if (row->action == KAL_PLAN_CREATE)
+        kal_journey_body_create(b->call, row->wanted->id, flow, row->body, b->now_ms);
+    else
+        kal_journey_body_update(b->call, row->wanted->id, &flow, row->body, b->now_ms);
+    row->guard = b->at++;
+}
+
+static void next_of_journey(const kal_plan_row *row, const char *id, kal_buf *out)
+{
+    if (row->action == KAL_PLAN_CREATE)
+        kal_buf_printf(out, "; draft; launch it by POST /api/v1/journeys/%s/launch", id);
+}
+
+static const acts *acts_of(const kal_item *item)
+{
+    static const acts all[] = {
+        /* In the order of kal_item_kinds. */
+        {check_flow, add_flow, next_of_flow},
+        {check_journey, add_journey, next_of_journey},
+    };
+    size_t count;
+
+    return &all[item->kind - kal_item_kinds(&count)];
 }
 
 static void compare(kal_plan_row *row)
@@ -106,8 +176,8 @@ static void compare(kal_plan_row *row)
         row->action = KAL_PLAN_CREATE;
     else if (json_array_size(row->changed) > 0)
         row->action = KAL_PLAN_UPDATE;
-    bool has_graph = !json_is_null(json_object_get(row->body, "graph"));
-    if (is_flow(row->wanted) && (there ? is_changed(row, "graph") : has_graph))
+    bool has_graph = json_is_object(json_object_get(row->body, "graph"));
+    if (there ? is_changed(row, "graph") : has_graph)
         row->version = 1 + (there ? there->last_version : 0);
 }
 
@@ -137,10 +207,8 @@ static void examine(kal_plan *plan, kal_plan_row *row, const kal_items *wanted,
     row->changed = json_array();
     if (!kal_refs_resolve(row->body, wanted, there, &problem))
         kal_folder_problem(plan->problems, row->wanted->file, problem.data);
-    else if (is_flow(row->wanted))
-        check_flow(plan, row, lua);
     else
-        check_journey(plan, row);
+        acts_of(row->wanted)->check(plan, row, lua);
     kal_buf_deinit(&problem);
     compare(row);
     check_state(plan, row);
@@ -152,7 +220,7 @@ static void check_shared(kal_plan *plan, const kal_plan_row *row, const kal_item
     const json_t *flow = json_object_get(row->wanted->object, "flow_id");
     bool taken = false;
 
-    if (is_flow(row->wanted) || row->action == KAL_PLAN_UNCHANGED)
+    if (!flow || row->action == KAL_PLAN_UNCHANGED)
         return;
     for (size_t i = 0; i < plan->n; i++)
         taken |= &plan->rows[i] != row && plan->rows[i].wanted->kind == row->wanted->kind &&
@@ -209,53 +277,17 @@ size_t kal_plan_count(const kal_plan *plan, kal_plan_action action)
     return n;
 }
 
-/* `at` counts the call's statements. */
-static void add_flow(kal_pg_call *call, kal_plan_row *row, kal_uuid tenant, int64_t now, size_t *at)
-{
-    kal_uuid id = row->wanted->id;
-
-    if (row->action == KAL_PLAN_CREATE) {
-        kal_flow_body_create(call, id, tenant, row->body, now);
-        ++*at;
-    } else if (is_edited(row)) {
-        kal_flow_body_update(call, id, row->body, now);
-        row->guard = (*at)++;
-    }
-    if (row->version) {
-        json_object_set_new(row->body, "changelog", json_string("kalcifer apply"));
-        kal_flow_body_version(call, id, row->body, now);
-        row->guard = *at;
-        *at += 2;
-    }
-}
-
-static void add_journey(kal_pg_call *call, kal_plan_row *row, int64_t now, size_t *at)
-{
-    kal_uuid flow = {0};
-
-    (void)kal_uuid_parse(kal_json_get_str(row->body, "flow_id"), &flow); /* resolved by now */
-    if (row->action == KAL_PLAN_CREATE)
-        kal_journey_body_create(call, row->wanted->id, flow, row->body, now);
-    else
-        kal_journey_body_update(call, row->wanted->id, &flow, row->body, now);
-    row->guard = (*at)++;
-}
-
 kal_pg_call *kal_plan_call(kal_plan *plan, kal_uuid tenant, int64_t now_ms)
 {
-    size_t at = 1;
+    batch b = {.tenant = tenant, .now_ms = now_ms, .at = 1};
 
     if (kal_plan_count(plan, KAL_PLAN_UNCHANGED) == plan->n)
         return NULL;
-    kal_pg_call *call = kal_pool_tenant_call(tenant);
-    for (size_t i = 0; i < plan->n; i++) {
-        kal_plan_row *row = &plan->rows[i];
-        if (row->action != KAL_PLAN_UNCHANGED && is_flow(row->wanted))
-            add_flow(call, row, tenant, now_ms, &at);
-        else if (row->action != KAL_PLAN_UNCHANGED)
-            add_journey(call, row, now_ms, &at);
-    }
-    return call;
+    b.call = kal_pool_tenant_call(tenant);
+    for (size_t i = 0; i < plan->n; i++)
+        if (plan->rows[i].action != KAL_PLAN_UNCHANGED)
+            acts_of(plan->rows[i].wanted)->add(&b, &plan->rows[i]);
+    return b.call;
 }
 
 static const char *word(kal_plan_action action)
@@ -265,37 +297,20 @@ static const char *word(kal_plan_action action)
                                        : "unchanged";
 }
 
-/* Where the operator goes from here; the id of what a dry run would make is nobody's. */
-static void next_step(const kal_plan_row *row, bool dry_run, kal_buf *out)
-{
-    char id[KAL_UUID_TEXT + 1] = ":id";
-    const kal_item *item = row->wanted;
-
-    if (row->there || !dry_run)
-        kal_uuid_format(item->id, id);
-    if (row->version)
-        kal_buf_printf(out,
-                       "draft version %lld created; activate it by POST /api/v1/flows/%s/activate",
-                       (long long)row->version, id);
-    else if (row->action == KAL_PLAN_CREATE && !is_flow(item))
-        kal_buf_printf(out, "draft; launch it by POST /api/v1/journeys/%s/launch", id);
-}
-
 void kal_plan_text(const kal_plan *plan, bool dry_run, kal_buf *out)
 {
     for (size_t i = 0; i < plan->n; i++) {
         const kal_plan_row *row = &plan->rows[i];
-        kal_buf step = {0};
-        next_step(row, dry_run, &step);
+        char id[KAL_UUID_TEXT + 1] = ":id"; /* what a dry run would make has nobody's */
+        if (row->there || !dry_run)
+            kal_uuid_format(row->wanted->id, id);
         kal_buf_printf(out, "%-9s %s ", word(row->action), row->wanted->file);
         kal_json_write(out, json_object_get(row->wanted->object, "name"));
         for (size_t k = 0; k < json_array_size(row->changed); k++)
             kal_buf_printf(out, "%s%s", k ? ", " : ": ",
                            json_string_value(json_array_get(row->changed, k)));
-        if (step.len)
-            kal_buf_printf(out, "; %s", step.data);
+        acts_of(row->wanted)->next(row, id, out);
         kal_buf_putc(out, '\n');
-        kal_buf_deinit(&step);
     }
     kal_buf_printf(out, "%zu to create, %zu to update, %zu unchanged%s",
                    kal_plan_count(plan, KAL_PLAN_CREATE), kal_plan_count(plan, KAL_PLAN_UPDATE),

@@ -45,11 +45,8 @@ static void finish(kal_request *request, kal_pg_call *call, kal_uuid flow)
 static void join(kal_request *request, kal_uuid flow)
 {
     kal_pg_call *call = kal_pool_tenant_call(request->caller.tenant);
-    kal_args *args = kal_args_new();
 
-    kal_args_add(args, kal_v_uuid(flow));
-    kal_args_add(args, kal_v_time(kal_request_now(request)));
-    kal_pg_call_add(call, KAL_SQL_API_FLOW_RESUME, args);
+    kal_lifecycle_move(call, KAL_SQL_API_FLOW_RESUME, request, flow);
     finish(request, call, flow);
 }
 

@@ -25,6 +25,15 @@ static void on_known(void *data)
     kal_free(c);
 }
 
+void kal_lifecycle_move(kal_pg_call *call, kal_sql sql, const kal_request *request, kal_uuid flow)
+{
+    kal_args *args = kal_args_new();
+
+    kal_args_add(args, kal_v_uuid(flow));
+    kal_args_add(args, kal_v_time(kal_request_now(request)));
+    kal_pg_call_add(call, sql, args);
+}
+
 void kal_lifecycle_show(kal_pg_call *call, const kal_request *request, kal_uuid flow)
 {
     if (kal_uuid_is_nil(request->journey))
@@ -94,10 +103,7 @@ static void move(kal_request *request, kal_sql sql, const char *wanted)
         return;
     }
     kal_pg_call *call = kal_pool_tenant_call(request->caller.tenant);
-    kal_args *args = kal_args_new();
-    kal_args_add(args, kal_v_uuid(flow));
-    kal_args_add(args, kal_v_time(kal_request_now(request)));
-    kal_pg_call_add(call, sql, args);
+    kal_lifecycle_move(call, sql, request, flow);
     kal_lifecycle_show(call, request, flow);
     request->state = kal_strdup(wanted);
     kal_request_send(request, kal_engine_reads(request->thread->engine), call, on_moved);

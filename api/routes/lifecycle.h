@@ -5,6 +5,8 @@
 
 #include "api/request.h"
 
+/* Appends a statement that moves the flow, of its id and the journey time. */
+void kal_lifecycle_move(kal_pg_call *call, kal_sql sql, const kal_request *request, kal_uuid flow);
 /* Appends the statement that shows what the request moves, when it has moved: the flow, or the
  * journey around it that the path named. */
 void kal_lifecycle_show(kal_pg_call *call, const kal_request *request, kal_uuid flow);
