@@ -1,5 +1,6 @@
 --- Texts with {{ expression }} in them; each is replaced by its value as text.
 local lpeg = require "lpeg"
+local native = require "kal.native"
 local cache = require "kal.cache"
 local expr = require "kal.expr"
 local value = require "kal.value"
@@ -94,6 +95,49 @@ function template.render(text, context, event, now_ms)
     if bytes > MAX_BYTES then return nil, TOO_LONG end
   end
   return table.concat(out)
+end
+
+--- Whether all texts within a JSON value are right templates.
+---@param given any
+---@return true?
+---@return string? err
+function template.check_all(given)
+  if template.is_template(given) then return template.check(given) end
+  if type(given) ~= "table" then return true end
+  for _, member in pairs(given) do
+    local ok, err = template.check_all(member)
+    if not ok then return nil, err end
+  end
+  return true
+end
+
+local function filled(given, context, event, now_ms, budget)
+  if template.is_template(given) then
+    local text, err = template.render(given, context, event, now_ms)
+    if not text then error(err, 0) end
+    budget.bytes = budget.bytes - #text
+    if budget.bytes < 0 then error(TOO_LONG, 0) end
+    return text
+  end
+  if type(given) ~= "table" then return given end
+  local made = native.is_array(given) and native.array {} or {}
+  for key, member in pairs(given) do
+    made[key] = filled(member, context, event, now_ms, budget)
+  end
+  return made
+end
+
+--- A JSON value with all texts in it rendered, together at most 256 KB, or nil and a sentence.
+---@param given any
+---@param context table
+---@param event? table
+---@param now_ms number
+---@return any
+---@return string? err
+function template.render_all(given, context, event, now_ms)
+  local ok, made = pcall(filled, given, context, event, now_ms, { bytes = MAX_BYTES })
+  if not ok then return nil, made end
+  return made
 end
 
 return template

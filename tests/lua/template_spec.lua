@@ -71,4 +71,22 @@ describe("template", function()
     assert.is_false(template.reads_customer "{{ name }} {{ '_customer' }}")
     assert.is_false(template.reads_customer(nil))
   end)
+
+  it("fills the texts of a JSON value and leaves the rest as it is", function()
+    local function fill(given) return template.render_all(given, context, nil, NOW) end
+    local made = fill { a = native.array { "{{ count + 1 }}", 2, native.null }, b = { c = true } }
+    assert.same({ a = native.array { "4", 2, native.null }, b = { c = true } }, made)
+    assert.is_true(native.is_array(made.a))
+    assert.equal(7, fill(7))
+    assert.is_nil((fill(nil)))
+    assert.same({ nil, "{{ 1 / 0 }}: division by zero" },
+      { fill { a = native.array { "{{ 1 / 0 }}" } } })
+  end)
+
+  it("looks into a JSON value for wrong texts", function()
+    assert.is_true(template.check_all { a = native.array { 1, "{{ name }}" } })
+    assert.is_true(template.check_all(nil))
+    assert.same({ nil, "has a {{ that is not closed" },
+      { template.check_all { a = native.array { "{{ name" } } })
+  end)
 end)

@@ -53,7 +53,8 @@ describe("send_email", function()
   end)
 
   it("needs the customer, and a template or a body", function()
-    assert.same({ customer = true }, support.describe("send_email", { body = "x" }).needs)
+    assert.same({ customer = true, flow_caps = true },
+      support.describe("send_email", { body = "x" }).needs)
     assert.same({ "/template_id: can't be blank without a body" },
       support.problems("send_email", {}))
     assert.same({ "/template_id: can't be blank" },
