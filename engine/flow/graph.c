@@ -10,6 +10,9 @@ struct kal_graph {
     json_t **described; /* what each node's type says; owns the texts of events, the filters */
     size_t words;       /* of a node's row in `reach` */
     uint64_t *reach;    /* bit t of row f: f reaches t */
+    kal_caps caps;
+    kal_uuid *flows;
+    size_t n_flows;
 };
 
 static kal_node_category category_of(kal_str name)
@@ -41,7 +44,38 @@ static void read_events(kal_graph_node *node, const json_t *events)
     node->events = texts;
 }
 
-static void read_description(kal_graph_node *node, const json_t *described)
+static void read_caps(kal_graph *g, kal_graph_node *node, const json_t *needs)
+{
+    size_t i;
+    json_t *cap;
+    json_array_foreach(json_object_get(needs, "caps"), i, cap)
+    {
+        double window = json_number_value(json_object_get(cap, "window_ms"));
+        kal_str channel = kal_json_get_str(cap, "channel");
+        if (channel.p && window >= 0 && window <= (double)KAL_CAP_LONGEST_MS)
+            kal_caps_add(&g->caps, (kal_cap){channel, (int64_t)window, -1});
+        node->counts = true;
+    }
+    node->counts = node->counts || json_is_true(json_object_get(needs, "flow_caps"));
+    node->needs_caps = node->counts;
+}
+
+static void read_flows(kal_graph *g, kal_graph_node *node, const json_t *needs)
+{
+    size_t i;
+    json_t *text;
+    kal_uuid id;
+    json_array_foreach(json_object_get(needs, "flows"), i, text)
+    {
+        if (!kal_uuid_parse(kal_str_of(json_string_value(text)), &id))
+            continue;
+        g->flows = kal_realloc(g->flows, (g->n_flows + 1) * sizeof *g->flows);
+        g->flows[g->n_flows++] = id;
+        node->needs_flows = true;
+    }
+}
+
+static void read_description(kal_graph *g, kal_graph_node *node, const json_t *described)
 {
     const json_t *needs = json_object_get(described, "needs");
     node->category = category_of(kal_json_get_str(described, "category"));
@@ -50,6 +84,8 @@ static void read_description(kal_graph_node *node, const json_t *described)
     node->lookback_ms = (int64_t)json_number_value(json_object_get(described, "lookback"));
     node->needs_customer = json_is_true(json_object_get(needs, "customer"));
     node->needs_lookback = node->lookback_ms > 0;
+    read_caps(g, node, needs);
+    read_flows(g, node, needs);
     read_events(node, json_object_get(described, "events"));
 }
 
@@ -64,7 +100,7 @@ static void compile_node(kal_graph *g, uint32_t i, const json_t *json)
     node->n_edges = g->shape.first[i + 1] - g->shape.first[i];
     kal_str on_error = kal_json_get_str(node->config, "on_error");
     node->on_error = on_error.p ? on_error : kal_str_of("fail");
-    read_description(node, g->described[i]);
+    read_description(g, node, g->described[i]);
     node->lua = kal_lua_node_new(g->lua, node->id, node->type, node->config);
 }
 
@@ -100,6 +136,8 @@ static void add_target(kal_graph *g, uint32_t source, uint32_t target)
         return; /* the walk stops here (no event from before lets it go on), and loads anew */
     node->needs_customer = node->needs_customer || next->needs_customer;
     node->needs_lookback = node->needs_lookback || next->needs_lookback;
+    node->needs_caps = node->needs_caps || next->needs_caps;
+    node->needs_flows = node->needs_flows || next->needs_flows;
 }
 
 /* Reachability and needs, from the leaves up. */
@@ -134,6 +172,7 @@ kal_graph *kal_graph_new(kal_lua *lua, const json_t *graph, json_t *problems)
     size_t i;
     json_t *node;
     json_array_foreach(json_object_get(graph, "nodes"), i, node) compile_node(g, (uint32_t)i, node);
+    kal_caps_read(&g->caps, kal_graph_frequency_cap(g));
     compile_paths(g);
     return g;
 }
@@ -147,6 +186,8 @@ void kal_graph_free(kal_graph *graph)
         kal_free((void *)graph->nodes[i].events);
         json_decref(graph->described[i]);
     }
+    kal_caps_deinit(&graph->caps);
+    kal_free(graph->flows);
     kal_free(graph->nodes);
     kal_free(graph->described);
     kal_free(graph->reach);
@@ -192,6 +233,17 @@ const json_t *kal_graph_exit_criteria(const kal_graph *graph)
 const json_t *kal_graph_frequency_cap(const kal_graph *graph)
 {
     return kal_shape_member(graph->json, "frequency_cap");
+}
+
+const kal_caps *kal_graph_caps(const kal_graph *graph)
+{
+    return &graph->caps;
+}
+
+const kal_uuid *kal_graph_flows(const kal_graph *graph, size_t *n)
+{
+    *n = graph->n_flows;
+    return graph->flows;
 }
 
 json_t *kal_graph_types(const kal_graph *graph)

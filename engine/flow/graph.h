@@ -7,6 +7,8 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "base/uuid.h"
+#include "flow/caps.h"
 #include "lua/host/host.h"
 
 #include <stdbool.h>
@@ -48,6 +50,9 @@ typedef struct kal_graph_node {
      * need besides. */
     bool needs_customer;
     bool needs_lookback; /* recent events */
+    bool needs_caps;     /* counts of messages */
+    bool needs_flows;    /* what starting other flows needs */
+    bool counts;         /* this very node is told counts */
     kal_str on_error;    /* config.on_error: "fail" (also when left out), "continue" or a branch */
 } kal_graph_node;
 
@@ -76,6 +81,10 @@ bool kal_graph_reaches(const kal_graph *graph, uint32_t from, uint32_t to);
 /* The graph's exit_criteria and frequency_cap, or NULL. */
 const json_t *kal_graph_exit_criteria(const kal_graph *graph);
 const json_t *kal_graph_frequency_cap(const kal_graph *graph);
+/* What its nodes count, and its frequency_cap. */
+const kal_caps *kal_graph_caps(const kal_graph *graph);
+/* The other flows that its nodes start, n of them. */
+const kal_uuid *kal_graph_flows(const kal_graph *graph, size_t *n);
 /* {type: version text} of all types used; the caller decrefs. */
 json_t *kal_graph_types(const kal_graph *graph);
 

@@ -23,6 +23,8 @@
 typedef struct kal_customer kal_customer;
 typedef struct kal_instance kal_instance;
 typedef struct kal_batch kal_batch;
+typedef struct kal_found kal_found; /* see sends.c */
+typedef struct kal_sends kal_sends; /* likewise */
 
 /* In the order of the state machine; the texts of the API are in kal_status_text. */
 typedef enum kal_status {
@@ -127,6 +129,8 @@ struct kal_customer {
     kal_recent *recent, **recent_last;
     kal_known *known;
     kal_last *lasts;
+    kal_found *found; /* messages, counted for caps */
+    kal_sends *sends; /* messages of this batch */
     kal_work *works, **works_last; /* in order; linked by next */
 };
 

@@ -5,6 +5,7 @@
 #include "run/criteria.h"
 #include "run/effects.h"
 #include "run/lost.h"
+#include "run/sends.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -242,10 +243,21 @@ static void settle(kal_walk *walk, const kal_token *token, const kal_outcome *ou
     }
 }
 
+/* What the engine knows for this node alone; the caller decrefs. */
+static json_t *known_to(const kal_walk *walk, const kal_token *token)
+{
+    const kal_instance *instance = walk->instance;
+    if (!kal_graph_at(walk->graph, token->node)->counts)
+        return NULL;
+    json_t *caps = kal_sends_json(instance->customer, instance->version);
+    return caps ? json_pack("{s:o}", "caps", caps) : NULL;
+}
+
 static bool run_node(kal_walk *walk, const kal_token *token, kal_outcome *outcome)
 {
     const kal_graph_node *node = kal_graph_at(walk->graph, token->node);
     bool resumes = token->wait && !token->wait->yielded;
+    json_t *known = known_to(walk, token);
     kal_lua_call call = {
         .node = node->lua,
         .context = walk->instance->lua,
@@ -253,12 +265,14 @@ static bool run_node(kal_walk *walk, const kal_token *token, kal_outcome *outcom
         .trigger = resumes ? token->trigger : NULL,
         .event = token->event,
         .state = resumes ? token->wait->state : NULL,
+        .known = known,
     };
     char error[160];
     walk->instance->dirty = true;
     walk->nodes++;
     kal_batch_ran(walk->batch, node->type);
     kal_lua_run(walk->batch->lua, &call, walk->batch->arena, outcome);
+    json_decref(known);
     if (!fits(walk, &call, outcome->result)) {
         fail(walk, token, kal_str_of(kal_err_code(KAL_ERR_CONTEXT_TOO_LARGE)));
         return false;
@@ -396,6 +410,7 @@ static void walk_on(kal_walk *walk)
         if (!walk->over && walk->pending_joins)
             fire_joins(walk);
     }
+    kal_sends_release(instance->customer);
     if (!kal_status_is_live(instance->status))
         return;
     if (has_waits(instance))

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "run/profile.h"
+#include "run/sends.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -65,6 +66,7 @@ static bool apply_send(kal_batch *batch, kal_instance *instance, const kal_graph
         row[15] = kal_v_time(batch->now_ms);
         return true;
     }
+    kal_sends_add(batch, customer, channel);
     kal_sent *sent = kal_arena_alloc(batch->arena, sizeof *sent);
     *sent = (kal_sent){
         .customer = customer,
@@ -129,6 +131,10 @@ static bool apply_one(kal_batch *batch, kal_instance *instance, const kal_graph_
         return apply_profile(batch, instance, effect, error);
     if (kal_str_is(kind, "add_tag") || kal_str_is(kind, "remove_tag"))
         return apply_tag(instance, effect, kal_str_is(kind, "add_tag"));
+    if (kal_str_is(kind, "reserve")) {
+        kal_sends_reserve(batch, instance->customer, kal_json_get_str(effect, "channel"));
+        return true;
+    }
     return kal_str_is(kind, "convert") && apply_convert(batch, instance, effect);
 }
 

@@ -51,6 +51,8 @@ static void free_flow(kal_flow *flow)
     }
     json_decref(flow->entry_config);
     json_decref(flow->exit_criteria);
+    json_decref(flow->frequency_cap);
+    kal_caps_deinit(&flow->caps);
     kal_free(flow->parked);
     kal_free(flow);
 }
@@ -193,6 +195,11 @@ const json_t *kal_version_exit_criteria(const kal_version *version, int i)
     return i == 0 ? kal_graph_exit_criteria(version->graph) : version->flow->exit_criteria;
 }
 
+const kal_caps *kal_version_caps(const kal_version *version, int i)
+{
+    return i == 0 ? kal_graph_caps(version->graph) : &version->flow->caps;
+}
+
 bool kal_version_watches(const kal_version *version, kal_str event_type)
 {
     for (int i = 0; i < 2; i++) {
@@ -286,7 +293,7 @@ static json_t *parse_column(const kal_pg_rows *rows, size_t row, size_t column)
 }
 
 /* Columns: tenant_id, id, status, active_version, entry_config, exit_criteria, paused_ms, graph,
- * paused_at. */
+ * paused_at, frequency_cap. */
 static void take_flow(kal_flows *flows, const kal_pg_rows *rows, size_t row)
 {
     kal_flow *flow = flow_of(flows, kal_pg_uuid(rows, row, 0), kal_pg_uuid(rows, row, 1));
@@ -298,6 +305,10 @@ static void take_flow(kal_flows *flows, const kal_pg_rows *rows, size_t row)
     flow->entry_config = parse_column(rows, row, 4);
     json_decref(flow->exit_criteria);
     flow->exit_criteria = parse_column(rows, row, 5);
+    json_decref(flow->frequency_cap);
+    flow->frequency_cap = parse_column(rows, row, 9);
+    kal_caps_deinit(&flow->caps);
+    kal_caps_read(&flow->caps, flow->frequency_cap);
     if (flow->status != KAL_FLOW_ACTIVE || kal_pg_null(rows, row, 7))
         return;
     kal_version *active = version_of(flow, flow->active_version);

@@ -46,7 +46,8 @@ struct kal_flow {
     int32_t active_version; /* 0: none */
     int64_t paused_ms;      /* pauses that have ended */
     int64_t paused_at_ms;   /* when the one under way began */
-    json_t *entry_config, *exit_criteria;
+    json_t *entry_config, *exit_criteria, *frequency_cap;
+    kal_caps caps; /* of frequency_cap */
     kal_version *versions;
     kal_timer *parked; /* timers that came up while it was paused */
     size_t n_parked;
@@ -97,6 +98,9 @@ bool kal_version_holds(const kal_version *version);
 /* The exit criteria that hold for a loaded version: the graph's (i = 0) and the flow's (i = 1),
  * each NULL when there is none. */
 const json_t *kal_version_exit_criteria(const kal_version *version, int i);
+/* The caps that its nodes and its flow ask about, of a loaded version: the graph's (i = 0) and the
+ * flow's (i = 1). Those with a max are the flow's own. */
+const kal_caps *kal_version_caps(const kal_version *version, int i);
 /* An event of this type could end an instance of the (loaded) version by its exit criteria. */
 bool kal_version_watches(const kal_version *version, kal_str event_type);
 /* Likewise, or a node waits for it: while the version holds, an instance keeps such events, since

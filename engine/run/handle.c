@@ -5,6 +5,7 @@
 #include "run/customers.h"
 #include "run/load.h"
 #include "run/operate.h"
+#include "run/entry.h"
 #include "run/profile.h"
 #include "run/seal.h"
 
@@ -20,78 +21,10 @@ static void refuse(kal_work *work, kal_err err)
 
 /* ---- starting ---- */
 
-/* The customer is running, waiting or paused in the flow: by the batch's copies, else by the index
- * (a live instance between bursts has a wait). */
-static bool is_in_flow(const kal_batch *batch, const kal_customer *customer, const kal_flow *flow)
-{
-    for (const kal_instance *i = customer->instances; i; i = i->next)
-        if (i->version->flow == flow && kal_status_is_live(i->status))
-            return true;
-    const kal_wait_entry *entry = NULL;
-    while ((entry = kal_waits_next(batch->waits, customer->key, entry)))
-        if (kal_flows_at(batch->flows, entry->place)->version->flow == flow &&
-            !kal_customer_instance(customer, entry->instance))
-            return true;
-    return false;
-}
-
-static int64_t last_ended(const kal_customer *customer, const kal_flow *flow)
-{
-    int64_t ended = KAL_UNSET;
-    for (const kal_last *last = customer->lasts; last; last = last->next)
-        if (last->flow == flow)
-            ended = last->ended_ms;
-    for (const kal_instance *i = customer->instances; i; i = i->next)
-        if (i->version->flow == flow && i->ended_ms != KAL_UNSET && i->ended_ms > ended)
-            ended = i->ended_ms;
-    return ended;
-}
-
-static bool may_enter_again(const kal_batch *batch, const kal_customer *customer,
-                            const kal_flow *flow)
-{
-    int64_t ms;
-    if (kal_reentry_free(flow, &ms))
-        return true;
-    int64_t ended = last_ended(customer, flow);
-    return ended == KAL_UNSET ||
-           (ms != KAL_NEVER && ended != KAL_NEVER && ended + ms <= batch->now_ms);
-}
-
-static kal_err check_entry(const kal_batch *batch, const kal_customer *customer,
-                           const kal_flow *flow)
-{
-    if (!flow || flow->status == KAL_FLOW_UNKNOWN ||
-        !kal_uuid_eq(flow->tenant->id, customer->tenant))
-        return KAL_ERR_NOT_FOUND;
-    if (flow->status != KAL_FLOW_ACTIVE)
-        return KAL_ERR_FLOW_NOT_ACTIVE;
-    const kal_version *version = kal_flow_active(flow);
-    if (!version || !version->graph)
-        return KAL_ERR_NO_ACTIVE_VERSION;
-    if (is_in_flow(batch, customer, flow))
-        return KAL_ERR_ALREADY_IN_FLOW;
-    return may_enter_again(batch, customer, flow) ? KAL_OK : KAL_ERR_REENTRY_NOT_ALLOWED;
-}
-
-static kal_instance *enter(kal_batch *batch, kal_customer *customer, kal_flow *flow,
-                           kal_str context)
-{
-    kal_profile_ensure(batch, customer);
-    customer->seen_ms = batch->now_ms;
-    customer->dirty = true;
-    kal_instance *instance = kal_customer_add_instance(batch, customer, kal_uuid_new(batch->now_ms),
-                                                       kal_flow_active(flow));
-    instance->context = context;
-    instance->accumulated = kal_str_of("{}");
-    instance->dirty = true;
-    return instance;
-}
-
 static void handle_trigger(kal_batch *batch, kal_customer *customer, kal_work *work)
 {
     kal_flow *flow = kal_flows_find(batch->flows, work->flow_id);
-    kal_err err = check_entry(batch, customer, flow);
+    kal_err err = kal_entry_check(batch, customer, flow);
     if (err) {
         refuse(work, err);
         return;
@@ -101,7 +34,7 @@ static void handle_trigger(kal_batch *batch, kal_customer *customer, kal_work *w
         refuse(work, KAL_ERR_CONTEXT_TOO_LARGE);
         return;
     }
-    kal_instance *instance = enter(batch, customer, flow, context);
+    kal_instance *instance = kal_entry_make(batch, customer, flow, context);
     work->instance_id = instance->id;
     kal_burst_start(batch, instance, NULL, 0, NULL, (kal_uuid){{0}});
 }
@@ -176,7 +109,7 @@ static const kal_entry **outside(kal_batch *batch, const kal_customer *customer,
         count++;
     const kal_entry **may = kal_arena_alloc(batch->arena, (count + 1) * sizeof *may);
     for (const kal_entry *e = entries; e; e = e->next)
-        if (!is_in_flow(batch, customer, e->version->flow))
+        if (!kal_entry_inside(batch, customer, e->version->flow))
             may[(*n)++] = e;
     return may;
 }
@@ -194,9 +127,9 @@ static void start(kal_batch *batch, kal_customer *customer, kal_work *work,
             nodes[matching++] = entries[i]->node;
     }
     if (!matching || kal_flow_active(version->flow) != version ||
-        check_entry(batch, customer, version->flow))
+        kal_entry_check(batch, customer, version->flow))
         return;
-    kal_instance *instance = enter(batch, customer, version->flow, kal_str_of("{}"));
+    kal_instance *instance = kal_entry_make(batch, customer, version->flow, kal_str_of("{}"));
     kal_burst_start(batch, instance, nodes, matching, event, event_id);
     work->started++;
 }
@@ -283,7 +216,7 @@ static void handle_webhook(kal_batch *batch, kal_customer *customer, kal_work *w
     if (is_known(customer, work))
         return;
     kal_flow *flow = kal_flows_find(batch->flows, work->flow_id);
-    kal_err err = check_entry(batch, customer, flow);
+    kal_err err = kal_entry_check(batch, customer, flow);
     const kal_graph *graph = err ? NULL : kal_flow_active(flow)->graph;
     uint32_t count = graph ? kal_graph_count(graph) : 0;
     uint32_t *nodes = kal_arena_alloc(batch->arena, (count + 1) * sizeof *nodes);
@@ -299,7 +232,7 @@ static void handle_webhook(kal_batch *batch, kal_customer *customer, kal_work *w
     kal_uuid id = kal_uuid_new(batch->now_ms);
     batch->counts.events++;
     if (n) {
-        kal_instance *instance = enter(batch, customer, flow, kal_str_of("{}"));
+        kal_instance *instance = kal_entry_make(batch, customer, flow, kal_str_of("{}"));
         work->instance_id = instance->id;
         work->started = 1;
         kal_burst_start(batch, instance, nodes, n, event_json(batch, work), id);
@@ -379,7 +312,7 @@ static void handle_retry(kal_batch *batch, kal_customer *customer, kal_work *wor
 {
     const kal_instance *instance = kal_customer_instance(customer, work->instance_id);
     if (instance && instance->status == KAL_STATUS_FAILED &&
-        is_in_flow(batch, customer, instance->version->flow))
+        kal_entry_inside(batch, customer, instance->version->flow))
         refuse(work, KAL_ERR_ALREADY_IN_FLOW);
     else
         kal_operate_retry(batch, customer, work);

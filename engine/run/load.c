@@ -26,6 +26,9 @@ struct kal_load {
     kal_list customer_tenants, customer_ids;
     kal_list last_keys, last_flows;
     kal_list event_keys, event_types, event_since, event_tenants;
+    kal_list cap_keys, cap_channels, cap_windows, cap_since, cap_tenants;
+    kal_version **entered; /* that the customer in hand may enter */
+    size_t n_entered;
     size_t at[KAL_LOAD_PARTS]; /* index of each part's statement in the call */
 };
 
@@ -97,14 +100,63 @@ static void want_events(kal_load *load, const kal_customer *customer, const kal_
     }
 }
 
-/* Answers whether a wait that the node leads to looks back. */
-static bool want_needs(kal_customer *customer, const kal_graph_node *node)
+static void want_cap(kal_load *load, const kal_customer *customer, const kal_cap *cap)
 {
-    customer->want_row = customer->want_row || node->needs_customer;
-    return node->needs_lookback;
+    int64_t key = (int64_t)customer->key;
+    for (size_t i = load->cap_keys.len; i-- > 0 && load->cap_keys.items[i].i == key;)
+        if (load->cap_windows.items[i].i == cap->window_ms &&
+            kal_str_eq(load->cap_channels.items[i].s, cap->channel))
+            return;
+    push(&load->cap_keys, kal_v_int(KAL_INT8, key));
+    push(&load->cap_channels, kal_v_str(KAL_TEXT, cap->channel));
+    push(&load->cap_windows, kal_v_int(KAL_INT8, cap->window_ms));
+    push(&load->cap_since, kal_v_time(load->batch->now_ms - cap->window_ms));
+    push(&load->cap_tenants, kal_v_uuid(customer->tenant));
 }
 
-/* Only a walk that has yielded rests there: it goes on before an event, and may hear it then. */
+static void want_caps(kal_load *load, const kal_customer *customer, const kal_version *version)
+{
+    for (int i = 0; i < 2; i++) {
+        const kal_caps *caps = kal_version_caps(version, i);
+        for (size_t c = 0; c < caps->len; c++)
+            want_cap(load, customer, &caps->items[c]);
+    }
+}
+
+/* What a walk's nodes need, taken together. */
+typedef struct needs {
+    bool lookback, caps, flows;
+} needs;
+
+static void add_needs(kal_customer *customer, needs *all, const kal_graph_node *node)
+{
+    customer->want_row = customer->want_row || node->needs_customer;
+    all->lookback = all->lookback || node->needs_lookback;
+    all->caps = all->caps || node->needs_caps;
+    all->flows = all->flows || node->needs_flows;
+}
+
+static void want_entry(kal_load *load, kal_customer *customer, kal_version *version);
+
+static void want_needs(kal_load *load, kal_customer *customer, const kal_version *version,
+                       const needs *all)
+{
+    size_t n = 0;
+    const kal_uuid *flows = kal_graph_flows(version->graph, &n);
+    if (all->lookback)
+        want_events(load, customer, version->graph);
+    if (all->caps)
+        want_caps(load, customer, version);
+    for (size_t i = 0; all->flows && i < n; i++) {
+        const kal_flow *flow = kal_flows_find(load->batch->flows, flows[i]);
+        kal_version *active = flow ? kal_flow_active(flow) : NULL;
+        if (active && active->graph)
+            want_entry(load, customer, active);
+    }
+}
+
+/* A walk that has yielded may rest there: it goes on before an event, and may hear it then. Or a
+ * node that waits for an answer, which may come in this batch. */
 static bool has_yielded(const kal_place *place)
 {
     const kal_graph *graph = place->version->graph;
@@ -122,19 +174,17 @@ static void want_walk(kal_load *load, kal_customer *customer, const kal_place *p
     for (int i = 0; i < 2; i++) /* conditions may read the customer, at every step */
         if (kal_json_get_str(kal_version_exit_criteria(place->version, i), "condition").p)
             customer->want_row = true;
-    bool looks_back = false;
+    needs all = {0};
     if ((customer->works && customer->works->next) || has_yielded(place)) {
         for (uint32_t n = 0; n < kal_graph_count(graph); n++)
-            looks_back = want_needs(customer, kal_graph_at(graph, n)) || looks_back;
+            add_needs(customer, &all, kal_graph_at(graph, n));
     } else if (place->node != KAL_GRAPH_NONE) {
         const kal_graph_node *node = kal_graph_at(graph, place->node);
-        looks_back = want_needs(customer, node);
+        add_needs(customer, &all, node);
         for (uint32_t e = 0; e < node->n_edges; e++)
-            looks_back =
-                want_needs(customer, kal_graph_at(graph, node->edges[e].target)) || looks_back;
+            add_needs(customer, &all, kal_graph_at(graph, node->edges[e].target));
     }
-    if (looks_back)
-        want_events(load, customer, graph);
+    want_needs(load, customer, place->version, &all);
 }
 
 static void want_instance(kal_load *load, kal_uuid id)
@@ -175,13 +225,17 @@ static bool listens(const kal_wait_entry *entry, const kal_place *place, kal_str
 static void want_entry(kal_load *load, kal_customer *customer, kal_version *version)
 {
     int64_t ms;
-    bool looks_back = false;
+    needs all = {.caps = true}; /* the flow's own are asked first */
+    for (size_t i = 0; i < load->n_entered; i++)
+        if (load->entered[i] == version)
+            return;
+    load->entered = kal_realloc(load->entered, (load->n_entered + 1) * sizeof *load->entered);
+    load->entered[load->n_entered++] = version;
     customer->want_row = true;
     for (uint32_t n = 0; n < kal_graph_count(version->graph); n++)
-        looks_back = looks_back || (kal_graph_at(version->graph, n)->category == KAL_NODE_TRIGGER &&
-                                    kal_graph_at(version->graph, n)->needs_lookback);
-    if (looks_back)
-        want_events(load, customer, version->graph);
+        if (kal_graph_at(version->graph, n)->category == KAL_NODE_TRIGGER)
+            add_needs(customer, &all, kal_graph_at(version->graph, n));
+    want_needs(load, customer, version, &all);
     if (!kal_reentry_free(version->flow, &ms)) {
         push(&load->last_keys, kal_v_int(KAL_INT8, (int64_t)customer->key));
         push(&load->last_flows, kal_v_uuid(version->flow->id));
@@ -289,6 +343,7 @@ static void plan_work(kal_load *load, kal_customer *customer, kal_work *work)
 
 static void plan_customer(kal_load *load, kal_customer *customer)
 {
+    load->n_entered = 0;
     for (kal_work *work = customer->works; work; work = work->next)
         plan_work(load, customer, work);
     if (customer->want_row && customer->external_id.p) {
@@ -320,14 +375,16 @@ void kal_load_free(kal_load *load)
 {
     if (!load)
         return;
-    kal_list *lists[] = {&load->known_keys,   &load->known_ids,    &load->known_tenants,
-                         &load->instances,    &load->instances_of, &load->customer_tenants,
-                         &load->customer_ids, &load->last_keys,    &load->last_flows,
-                         &load->event_keys,   &load->event_types,  &load->event_since,
-                         &load->event_tenants};
+    kal_list *lists[] = {&load->known_keys,    &load->known_ids,    &load->known_tenants,
+                         &load->instances,     &load->instances_of, &load->customer_tenants,
+                         &load->customer_ids,  &load->last_keys,    &load->last_flows,
+                         &load->event_keys,    &load->event_types,  &load->event_since,
+                         &load->event_tenants, &load->cap_keys,     &load->cap_channels,
+                         &load->cap_windows,   &load->cap_since,    &load->cap_tenants};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         kal_free(lists[i]->items);
     kal_strmap_deinit(&load->wanted);
+    kal_free(load->entered);
     kal_free(load->tenants);
     kal_free(load->versions);
     kal_free(load);
@@ -373,6 +430,7 @@ static size_t add_parts(kal_load *load, kal_pg_call *call, int64_t now_ms)
     static const kal_type customers[] = {KAL_UUID, KAL_TEXT};
     static const kal_type last[] = {KAL_INT8, KAL_UUID};
     static const kal_type events[] = {KAL_INT8, KAL_TEXT, KAL_TIMESTAMP, KAL_UUID};
+    static const kal_type sends[] = {KAL_INT8, KAL_TEXT, KAL_INT8, KAL_TIMESTAMP, KAL_UUID};
     size_t n = 0;
 #define ADD(part, types, ...)                                                                      \
     add(load, call, &n, KAL_LOAD_##part, KAL_SQL_LOAD_##part, (kal_list *const[]){__VA_ARGS__},    \
@@ -387,6 +445,8 @@ static size_t add_parts(kal_load *load, kal_pg_call *call, int64_t now_ms)
     ADD(LAST, last, &load->last_keys, &load->last_flows);
     ADD(EVENTS, events, &load->event_keys, &load->event_types, &load->event_since,
         &load->event_tenants);
+    ADD(SENDS, sends, &load->cap_keys, &load->cap_channels, &load->cap_windows, &load->cap_since,
+        &load->cap_tenants);
 #undef ADD
     return n;
 }

@@ -1,6 +1,7 @@
 #include "run/load_rows.h"
 
 #include "base/clock.h"
+#include "run/sends.h"
 
 static kal_customer *customer_at(const kal_batch *batch, const kal_pg_rows *rows, size_t row)
 {
@@ -187,6 +188,15 @@ static void take_event(kal_batch *batch, const kal_pg_rows *rows, size_t row)
     customer->recent_last = &recent->next;
 }
 
+/* Columns: customer_key, channel, window_ms, count. */
+static void take_sends(kal_batch *batch, const kal_pg_rows *rows, size_t row)
+{
+    kal_customer *customer = customer_at(batch, rows, row);
+    kal_cap cap = {kal_pg_str(rows, row, 1), kal_pg_int(rows, row, 2), -1};
+    if (customer)
+        kal_sends_found(batch, customer, cap, kal_pg_int(rows, row, 3));
+}
+
 void kal_load_rows(kal_batch *batch, kal_load_part part, const kal_pg_rows *rows)
 {
     static void (*const takers[KAL_LOAD_PARTS])(kal_batch *, const kal_pg_rows *, size_t) = {
@@ -197,6 +207,7 @@ void kal_load_rows(kal_batch *batch, kal_load_part part, const kal_pg_rows *rows
         [KAL_LOAD_CUSTOMERS_OF] = take_customer,
         [KAL_LOAD_LAST] = take_last,
         [KAL_LOAD_EVENTS] = take_event,
+        [KAL_LOAD_SENDS] = take_sends,
     };
     for (size_t row = 0; row < kal_pg_count(rows); row++)
         takers[part](batch, rows, row);

@@ -16,6 +16,7 @@ typedef enum kal_load_part {
     KAL_LOAD_CUSTOMERS_OF,
     KAL_LOAD_LAST,
     KAL_LOAD_EVENTS,
+    KAL_LOAD_SENDS,
     KAL_LOAD_PARTS
 } kal_load_part;
 

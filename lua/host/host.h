@@ -40,10 +40,13 @@ json_t *kal_lua_types(kal_lua *lua);
  *   version    text
  *   problems   ["/duration: is invalid", …], empty when the config is right
  *   branches   the branch keys that need an edge; absent for a type that does not branch
+ *   optional_branches  those that may have one; absent when none
  *   events     event types that resume it; absent when none
  *   filter     the filter on those events; absent when none
  *   lookback   milliseconds, absent when 0
- *   needs      {"customer": true}: what must be loaded before it executes; absent when nothing
+ *   needs      what must be loaded before it executes, each member absent when it is nothing:
+ *              {"customer": true, "flow_caps": true, "caps": [{"channel", "window_ms"}],
+ *              "flows": [ids]}
  *   join       "all" | "any" for a join */
 json_t *kal_lua_describe(kal_lua *lua, kal_str type, const json_t *config);
 
@@ -65,9 +68,11 @@ typedef struct kal_lua_call {
     const kal_lua_node *node;
     kal_lua_ref context;
     int64_t now_ms;      /* journey time of the burst */
-    const char *trigger; /* NULL: execute; "event" or "timeout": resume */
+    const char *trigger; /* NULL: execute; "event", "timeout", "answer": resume */
     const json_t *event; /* what started or resumed the walk, {id, event_type, data, occurred_at},
                             or NULL; does not change while there are references to it */
+    const json_t *known; /* {"answer": what the wait was for} or {"caps": [{"channel", "window_ms",
+                            "count", "max"?}]}, for the nodes that these are for, or NULL */
     const json_t *state; /* what the wait kept (outcome.wait{state=…}), or NULL */
 } kal_lua_call;
 
@@ -82,12 +87,13 @@ typedef struct kal_outcome {
     kal_outcome_kind kind;
     kal_str branch;   /* p NULL: plain */
     kal_str result;   /* JSON text of what the node gave; p NULL: none */
-    kal_str reason;   /* of an exit or a failure; p NULL: none */
+    kal_str reason;   /* of an exit or a failure; p NULL: none. Of a branch: the failure that this
+                         is when no edge has the branch */
     int64_t until_ms; /* of a wait, -1: no timer */
     bool absolute;    /* the timer is a date (wait_until): pauses do not shift it */
     json_t *state;    /* of a wait, or NULL; the caller decrefs */
-    json_t *effects;  /* array of {"kind": "send" | "update_profile" | "add_tag" | "remove_tag" |
-                         "convert", …}, or NULL; the caller decrefs */
+    json_t *effects;  /* array of {"kind": "send" | "start" | "reserve" | "update_profile" |
+                         "add_tag" | "remove_tag" | "convert", …}, or NULL; the caller decrefs */
 } kal_outcome;
 
 /* Runs a node. Never fails as a call: an error raised by the node is KAL_OUTCOME_FAIL with its

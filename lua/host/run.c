@@ -228,8 +228,9 @@ static void run_node(kal_lua *lua, void *job)
     lua_pushstring(L, call->trigger); /* NULL is nil */
     push_event(lua, call->event);
     kal_value_push(L, lua->values, call->state);
+    kal_value_push(L, lua->values, call->known);
     run->ran = true;
-    lua_call(L, 6, VALUES);
+    lua_call(L, 7, VALUES);
     take_outcome(lua, run);
 }
 

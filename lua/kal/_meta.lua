@@ -8,15 +8,28 @@
 ---@field summary string one sentence
 ---@field config table an object schema (kal.schema); every property has a description
 ---@field branches? string[]|fun(config: table): string[] the keys that need an edge
+---@field optional_branches? string[] keys that may have an edge, for outcome.refuse
 ---@field branches_summary? string what computed branches are, for people
 ---@field events? fun(config: table): string[] event types that resume it
 ---@field filter? fun(config: table): table? filter on those events' data
 ---@field lookback? fun(config: table): number? milliseconds before the wait that still count
----@field needs? fun(config: table): { customer?: boolean } what must be loaded before it runs
+---@field needs? fun(config: table): kal.Needs what must be loaded before it runs
 ---@field check? fun(config: table): kal.Problem[] what the schema cannot say
 ---@field join? fun(config: table): "all"|"any" of a join alone
 ---@field execute fun(config: table, ctx: kal.Ctx): kal.Outcome
 ---@field resume? fun(config: table, ctx: kal.Ctx): kal.Outcome of a wait
+
+---@class kal.Needs
+---@field customer? boolean the customer's row
+---@field caps? { channel: string, window_ms: number }[] counts of messages
+---@field flow_caps? boolean those that the flow's own caps count: of a node that sends
+---@field flows? string[] ids of flows that it may start
+
+---@class kal.Cap
+---@field channel string
+---@field window_ms number
+---@field count number messages in that time, those of this walk included
+---@field max? number of a cap of the flow's own
 
 ---@class kal.Problem
 ---@field pointer string JSON pointer into the config, "" for the whole
@@ -27,7 +40,10 @@
 ---@field context table the instance's context: _customer_id, preferences, accumulated …
 ---@field customer? table context._customer, when the node needs it
 ---@field event? kal.Event what started or resumed the walk, until the next wait
----@field trigger? "event"|"timeout" nil while executing
+---@field trigger? "event"|"timeout"|"answer" nil while executing
+---@field answer? table what the wait was for: of a delivery {status, body} or {error}, of a flow
+--- {instance_id, status, exit_reason} or {refused}
+---@field caps? kal.Cap[] of a node that needs them
 ---@field state? table what the wait kept
 ---@field node_id string
 ---@field flow_id string
@@ -51,9 +67,10 @@
 ---@field state? table
 ---@field effects? kal.Effect[]
 
----@class kal.Effect send: channel, provider, recipient, message, error? (the runner adds id);
---- update_profile: fields; add_tag, remove_tag: tag; convert: conversion_type, value?, metadata?
----@field kind "send"|"update_profile"|"add_tag"|"remove_tag"|"convert"
+---@class kal.Effect send: channel, provider, recipient, message, error?, awaits? (the runner adds
+--- id); start: flow_id, awaits; reserve: channel; update_profile: fields; add_tag, remove_tag: tag;
+--- convert: conversion_type, value?, metadata?
+---@field kind "send"|"start"|"reserve"|"update_profile"|"add_tag"|"remove_tag"|"convert"
 
 ---@class kal.RunnableNode made by registry.node
 ---@field id string
@@ -67,7 +84,8 @@
 ---@field version string
 ---@field summary string
 ---@field channels string[]
----@field send fun(delivery: kal.Delivery): table what is to be done, {sink="log", line={…}}
+---@field send fun(delivery: kal.Delivery): table what is to be done, {sink="log", line={…}}; and
+--- response, what a node that waits for the answer gets
 
 ---@class kal.Delivery
 ---@field id string

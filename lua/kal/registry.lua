@@ -57,6 +57,7 @@ local function check_module(module)
   end
   if module.category == "wait" and not module.resume then return nil, "a wait without resume" end
   local ok, err = check_branches(module.branches)
+  if ok then ok, err = check_branches(module.optional_branches) end
   if not ok then return nil, err end
   if type(module.config) ~= "table" or module.config.type ~= "object" then
     return nil, "config is no object schema"
@@ -121,6 +122,15 @@ function registry.check_provider(name, channel)
   return nil, "does not send by " .. channel
 end
 
+local function texts(list)
+  if type(list) ~= "table" then return nil end
+  local kept = native.array {}
+  for _, text in ipairs(list) do
+    if is_text(text) then kept[#kept + 1] = text end
+  end
+  return #kept > 0 and kept or nil
+end
+
 local function shown_branches(module)
   if type(module.branches) ~= "function" then
     return module.branches and native.array(module.branches)
@@ -143,6 +153,7 @@ function registry.types()
       summary = module.summary,
       config = module.config,
       branches = shown_branches(module),
+      optional_branches = texts(module.optional_branches),
       origin = info.origin,
       hash = info.hash,
     }
@@ -159,13 +170,17 @@ local function ask(func, config)
   return nil
 end
 
-local function texts(list)
-  if type(list) ~= "table" then return nil end
-  local kept = native.array {}
-  for _, text in ipairs(list) do
-    if is_text(text) then kept[#kept + 1] = text end
-  end
-  return #kept > 0 and kept or nil
+--- What is needed, as data; nil for nothing.
+local function needs_of(module, config)
+  local needs = ask(module.needs, config)
+  if type(needs) ~= "table" then return nil end
+  local kept = {
+    customer = needs.customer and true or nil,
+    flow_caps = needs.flow_caps and true or nil,
+    caps = type(needs.caps) == "table" and #needs.caps > 0 and native.array(needs.caps) or nil,
+    flows = texts(needs.flows),
+  }
+  return next(kept) and kept or nil
 end
 
 local function branches_of(module, config)
@@ -212,16 +227,16 @@ function registry.describe(name, config)
   if config == nil or config == native.null then config = {} end
   local filled = config_of(module, config)
   local lookback = ask(module.lookback, filled)
-  local needs = ask(module.needs, filled)
   return {
     category = module.category,
     version = module.version,
     problems = problems_of(module, config, filled),
     branches = branches_of(module, filled),
+    optional_branches = texts(module.optional_branches),
     events = texts(ask(module.events, filled)),
     filter = ask(module.filter, filled),
     lookback = type(lookback) == "number" and lookback > 0 and lookback or nil,
-    needs = needs and needs.customer and { customer = true } or nil,
+    needs = needs_of(module, filled),
     join = ask(module.join, filled),
   }
 end
@@ -237,6 +252,7 @@ function registry.node(name, id, config)
   local filled = config_of(module, config)
   local branches = {}
   for _, key in ipairs(branches_of(module, filled) or {}) do branches[key] = true end
+  for _, key in ipairs(module.optional_branches or {}) do branches[key] = true end
   return {
     id = id,
     type = name,

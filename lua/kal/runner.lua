@@ -51,8 +51,10 @@ local function identify_sends(node, context, given)
   for _, effect in ipairs(given.effects) do
     if effect.kind == "send" then
       effect.id = delivery_id(node, context)
-      given.result = given.result or {}
-      given.result.delivery_id = given.result.delivery_id or effect.id
+      if given.kind ~= "wait" then
+        given.result = given.result or {}
+        given.result.delivery_id = given.result.delivery_id or effect.id
+      end
     end
   end
   native.array(given.effects)
@@ -78,14 +80,15 @@ local function present(value)
   return value
 end
 
---- Executes (trigger nil) or resumes ("event", "timeout") a node. What a node raises is the
---- host's to catch. The result of a node that ended is put into the context's `accumulated`.
+--- Executes a node (trigger nil) or resumes it. What a node raises is the host's to catch. The
+--- result of a node that ended is put into the context's `accumulated`.
 ---@param node kal.RunnableNode
 ---@param context table
 ---@param now_ms number
----@param trigger? "event"|"timeout"
+---@param trigger? "event"|"timeout"|"answer"
 ---@param event? kal.Event
 ---@param state? table
+---@param known? { answer?: table, caps?: kal.Cap[] } what is there for this node alone
 ---@return string kind "complete" | "wait" | "exit" | "fail"
 ---@return table? result
 ---@return string? branch
@@ -94,10 +97,12 @@ end
 ---@return boolean? absolute
 ---@return table? state
 ---@return kal.Effect[]? effects
-function runner.run(node, context, now_ms, trigger, event, state)
+function runner.run(node, context, now_ms, trigger, event, state, known)
   ctx.now, ctx.context, ctx.customer = now_ms, context, present(context._customer)
   ctx.trigger, ctx.event, ctx.state = trigger, present(event), present(state)
   ctx.node_id, ctx.flow_id = node.id, context._flow_id
+  known = present(known)
+  ctx.answer, ctx.caps = known and known.answer, known and known.caps
 
   local given = call(node, trigger)
   local kind = type(given) == "table" and given.kind

@@ -68,14 +68,16 @@ function support.context(members)
 end
 
 --- Runs a node: what runner.run gives, as a table, with the context it left.
----@param given? { context?: table, now?: number, trigger?: string, event?: table, state?: table }
+---@param given? { context?: table, now?: number, trigger?: string, event?: table, state?: table,
+---  known?: table }
 function support.run(type, config, given)
   support.load()
   given = given or {}
   local context = given.context or support.context()
   local node = registry.node(type, "n-1", config)
   local kind, result, branch, reason, until_ms, absolute, state, effects = runner.run(
-    node, context, given.now or support.NOW, given.trigger, given.event, given.state)
+    node, context, given.now or support.NOW, given.trigger, given.event, given.state,
+    given.known)
   return {
     kind = kind, result = result, branch = branch, reason = reason, until_ms = until_ms,
     absolute = absolute, state = state, effects = effects, context = context,

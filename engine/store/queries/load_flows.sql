@@ -1,6 +1,6 @@
 -- A tenant's flows as the engine needs them, with the active version's graph.
 SELECT f.tenant_id, f.id, f.status, f.active_version, f.entry_config, f.exit_criteria, f.paused_ms,
-    v.graph, f.paused_at
+    v.graph, f.paused_at, f.frequency_cap
 FROM flow f
 LEFT JOIN flow_version v
     ON v.flow_id = f.id AND v.number = f.active_version AND f.status = 'active'
