@@ -22,11 +22,13 @@ typedef struct kal_item {
     char *provider;
     json_t *json;
     kal_stage stage;
-    const kal_unit *unit; /* its row in the flush under way */
+    kal_unit *unit; /* its row in the flush under way */
     int attempts, failures;
     int refusals; /* of its row, since one was written */
     int64_t at_ms;
     int64_t again_ms;   /* while it rests: until then */
+    kal_held held;      /* the answer for whoever waits; seq 0: nobody does */
+    json_t *body;       /* likewise, while its row is in the flush under way */
     const char *status; /* of the result: "sent", "failed", "in_doubt", "pending" (try again) */
     kal_buf error;
 } kal_item;
@@ -68,6 +70,7 @@ static kal_item *take(kal_items *items)
 static void free_item(kal_item *item)
 {
     json_decref(item->json);
+    json_decref(item->body);
     kal_buf_deinit(&item->error);
     kal_free(item->provider);
     kal_free(item);
@@ -105,12 +108,16 @@ static kal_item *new_item(kal_uuid id, kal_uuid flow, kal_str provider, json_t *
     return item;
 }
 
-void kal_outbox_add(kal_outbox *outbox, kal_uuid id, kal_uuid flow, kal_str provider, json_t *json)
+void kal_outbox_add(kal_outbox *outbox, kal_uuid id, kal_uuid flow, kal_str provider, json_t *json,
+                    const kal_held *awaited_by)
 {
-    append(&outbox->ready, new_item(id, flow, provider, json_incref(json)));
+    kal_item *item = new_item(id, flow, provider, json_incref(json));
+    if (awaited_by)
+        item->held = *awaited_by;
+    append(&outbox->ready, item);
 }
 
-/* Columns: id, flow_id, provider, attempts, json. */
+/* Columns as in load_pending.sql. */
 static kal_item *recovered(const kal_pg_rows *rows, size_t row)
 {
     char error[160];
@@ -118,6 +125,11 @@ static kal_item *recovered(const kal_pg_rows *rows, size_t row)
     kal_item *item = new_item(kal_pg_uuid(rows, row, 0), kal_pg_uuid(rows, row, 1),
                               kal_pg_str(rows, row, 2), json);
     item->attempts = (int)kal_pg_int(rows, row, 3);
+    item->held = (kal_held){.tenant = kal_pg_uuid(rows, row, 5),
+                            .flow = item->flow,
+                            .instance = kal_pg_uuid(rows, row, 6),
+                            .customer_key = (uint64_t)kal_pg_int(rows, row, 7),
+                            .seq = (uint32_t)kal_pg_int(rows, row, 8)};
     return item;
 }
 
@@ -200,6 +212,34 @@ static void rouse(kal_outbox *outbox, int64_t now_ms)
     }
 }
 
+/* What whoever waits for the delivery is told. A provider is asked again for what it said when the
+ * delivery left: it says the same. */
+static json_t *answer_of(kal_outbox *outbox, const kal_item *item)
+{
+    if (!kal_str_is(kal_str_of(item->status), "sent"))
+        return json_pack("{s:s}", "error", item->error.len ? item->error.data : "failed");
+    kal_buf error = {0};
+    json_t *request =
+        kal_lua_provider_send(outbox->options.lua, kal_str_of(item->provider), item->json, &error);
+    json_t *response = json_incref(json_object_get(request, "response"));
+    json_decref(request);
+    kal_buf_deinit(&error);
+    return json_is_object(response) ? response : json_object();
+}
+
+/* The result of a delivery in doubt is for an operator to find out: who waits goes on waiting. */
+static void write_answer(kal_outbox *outbox, kal_flush *flush, kal_item *item)
+{
+    kal_str status = kal_str_of(item->status);
+    if (!item->held.seq || !(kal_str_is(status, "sent") || kal_str_is(status, "failed")))
+        return;
+    json_decref(item->body);
+    item->body = kal_held_answer(item->held.seq, answer_of(outbox, item));
+    item->held.id = kal_uuid_new(item->at_ms);
+    kal_held_add(item->unit, kal_flush_arena(flush), outbox->options.shard, &item->held,
+                 item->body);
+}
+
 /* status, attempts, provider_message_id, error, sent_at, failed_at of journal_delivery_move.sql */
 static void write_row(kal_flush *flush, kal_item *item, const char *status)
 {
@@ -231,6 +271,7 @@ size_t kal_outbox_fill(kal_outbox *outbox, kal_flush *flush, size_t most, int64_
             if (!item->at_ms)
                 item->at_ms = now_ms;
             write_row(flush, item, item->status);
+            write_answer(outbox, flush, item);
         } else if (!outbox->options.may_send(outbox->options.data, item->flow)) {
             append(&outbox->parked, item);
             continue;
@@ -310,6 +351,8 @@ size_t kal_outbox_committed(kal_outbox *outbox, int64_t now_ms)
     size_t sent = 0;
     for (kal_item *item; (item = take(&flying));) {
         if (item->stage == WRITTEN && !kal_str_is(kal_str_of(item->status), "pending")) {
+            if (item->body)
+                outbox->options.answered(outbox->options.data, &item->held, item->body);
             free_item(item);
             continue;
         }

@@ -8,6 +8,7 @@
 #define KAL_EFFECT_OUTBOX_H
 
 #include "base/tally.h"
+#include "effect/held.h"
 #include "effect/ledger.h"
 #include "lua/host/host.h"
 #include "store/journal.h"
@@ -24,13 +25,18 @@ typedef struct kal_outbox_options {
     /* The lease is still ours by the local clock: asked right before sending. */
     bool (*may_act)(void *data);
     void *data;
+    /* What became of a delivery that somebody waits for is in the database, as a held answer. */
+    void (*answered)(void *data, const kal_held *held, json_t *body);
+    int shard;
     kal_tally *sent; /* borrowed: what was sent, by channel and provider; NULL: nobody counts */
 } kal_outbox_options;
 
 kal_outbox *kal_outbox_new(const kal_outbox_options *options);
 void kal_outbox_free(kal_outbox *outbox);
-/* Takes in a committed delivery that was not attempted; json is what the provider gets. */
-void kal_outbox_add(kal_outbox *outbox, kal_uuid id, kal_uuid flow, kal_str provider, json_t *json);
+/* Takes in a committed delivery that was not attempted; json is what the provider gets. Its result
+ * is for `awaited_by` (NULL, or seq 0: nobody waits). */
+void kal_outbox_add(kal_outbox *outbox, kal_uuid id, kal_uuid flow, kal_str provider, json_t *json,
+                    const kal_held *awaited_by);
 /* Takes in pending deliveries as a takeover finds them (LOAD_PENDING). `ours`: the attempts that
  * are open were made by this node. */
 void kal_outbox_recover(kal_outbox *outbox, const kal_pg_rows *rows, bool ours);

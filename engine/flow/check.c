@@ -221,6 +221,8 @@ static bool want_branches(check *c, uint32_t i, kal_strmap *known, const kal_str
         kal_str key = {json_string_value(branch), json_string_length(branch)};
         want_branch(c, known, given, &missing, key);
     }
+    json_array_foreach(json_object_get(c->described[i], "optional_branches"), k, branch)(void)
+        kal_strmap_put(known, kal_str_of(json_string_value(branch)), c);
     const json_t *node = json_array_get(json_object_get(c->graph, "nodes"), i);
     kal_str on_error = on_error_of(c, i);
     if (on_error.n && !kal_str_is(on_error, "fail") && !kal_str_is(on_error, "continue"))

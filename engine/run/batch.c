@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#define MAX_SEEN 100
+
 static const char *const status_texts[] = {
     [KAL_STATUS_RUNNING] = "running", [KAL_STATUS_WAITING] = "waiting",
     [KAL_STATUS_PAUSED] = "paused",   [KAL_STATUS_COMPLETED] = "completed",
@@ -191,6 +193,11 @@ kal_wait *kal_instance_wait(const kal_instance *instance, uint32_t seq)
     return wait;
 }
 
+bool kal_instance_keeps(const kal_instance *instance)
+{
+    return instance->status == KAL_STATUS_PAUSED || instance->status == KAL_STATUS_FAILED;
+}
+
 bool kal_instance_holds(const kal_instance *instance)
 {
     return instance->status == KAL_STATUS_PAUSED || instance->replays ||
@@ -203,6 +210,29 @@ kal_wait *kal_instance_yielded(const kal_instance *instance)
     while (wait && (!wait->yielded || wait->dropped || wait->node == KAL_GRAPH_NONE))
         wait = wait->next;
     return wait;
+}
+
+bool kal_instance_has_seen(const kal_instance *instance, kal_uuid id)
+{
+    for (size_t i = 0; i < instance->n_seen; i++)
+        if (kal_uuid_eq(instance->seen[i], id))
+            return true;
+    return false;
+}
+
+void kal_instance_see(kal_batch *batch, kal_instance *instance, kal_uuid id)
+{
+    if (!instance->version->lookback_ms || kal_uuid_is_nil(id) ||
+        kal_instance_has_seen(instance, id))
+        return;
+    kal_uuid *seen = kal_arena_alloc(batch->arena, (instance->n_seen + 1) * sizeof *seen);
+    size_t skip = instance->n_seen == MAX_SEEN ? 1 : 0;
+    for (size_t i = skip; i < instance->n_seen; i++)
+        seen[i - skip] = instance->seen[i];
+    instance->n_seen -= skip;
+    seen[instance->n_seen++] = id;
+    instance->seen = seen;
+    instance->dirty = true;
 }
 
 /* The types of a batch are few: a list is faster than a table. */

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/map.h"
 #include "base/uuid.h"
+#include "effect/held.h"
 #include "run/flows.h"
 #include "run/waits.h"
 #include "run/work.h"
@@ -23,8 +24,9 @@
 typedef struct kal_customer kal_customer;
 typedef struct kal_instance kal_instance;
 typedef struct kal_batch kal_batch;
-typedef struct kal_found kal_found; /* see sends.c */
-typedef struct kal_sends kal_sends; /* likewise */
+typedef struct kal_found kal_found;       /* see sends.c */
+typedef struct kal_sends kal_sends;       /* likewise */
+typedef struct kal_followup kal_followup; /* see sub_flow.c */
 
 /* In the order of the state machine; the texts of the API are in kal_status_text. */
 typedef enum kal_status {
@@ -55,9 +57,16 @@ typedef struct kal_token {
     uint32_t node;
     bool joined;         /* a join that fires */
     kal_wait *wait;      /* it comes from this wait, NULL: it arrives by an edge */
-    const char *trigger; /* "event", "timeout", or NULL */
+    const char *trigger; /* "event", "timeout", "answer", or NULL */
     json_t *event;       /* borrowed from the batch */
+    json_t *answer;      /* likewise; what its wait was for */
 } kal_token;
+
+/* Who waits for an instance's end. */
+typedef struct kal_parent {
+    kal_uuid instance, flow;
+    uint32_t seq; /* the wait; 0: nobody */
+} kal_parent;
 
 typedef enum kal_join_state { KAL_JOIN_EMPTY, KAL_JOIN_ARRIVED, KAL_JOIN_FIRED } kal_join_state;
 
@@ -82,6 +91,9 @@ struct kal_instance {
     json_t *lost;  /* of a failed one: what retry takes up again (lost.h), kept by the batch */
     bool switched; /* it was paused or resumed in this batch */
     bool replays;  /* it was resumed: what was held for it comes before what comes now */
+    kal_parent parent;
+    uint32_t depth; /* of flows that started one another, above it */
+    bool begins;    /* its first walk is still to come */
     bool dirty;
 };
 
@@ -129,8 +141,10 @@ struct kal_customer {
     kal_recent *recent, **recent_last;
     kal_known *known;
     kal_last *lasts;
-    kal_found *found; /* messages, counted for caps */
-    kal_sends *sends; /* messages of this batch */
+    kal_found *found;              /* messages, counted for caps */
+    kal_sends *sends;              /* messages of this batch */
+    kal_followup *followups;       /* walks to come, before the next work */
+    uint32_t spent, walked;        /* nodes: of those walks so far; of the last walk */
     kal_work *works, **works_last; /* in order; linked by next */
 };
 
@@ -142,7 +156,16 @@ typedef struct kal_sent {
     kal_uuid id;
     json_t *json; /* what a provider gets */
     kal_str provider;
+    kal_held awaited_by; /* seq 0: nobody */
 } kal_sent;
+
+/* An answer that is in the database with this batch's commit, and is to be given then. */
+typedef struct kal_answer {
+    struct kal_answer *next;
+    kal_customer *customer;
+    kal_held held;
+    json_t *body;
+} kal_answer;
 
 /* Node executions of one type. */
 typedef struct kal_ran {
@@ -170,6 +193,7 @@ struct kal_batch {
     kal_u64map by_key;
     size_t works, bursts;
     kal_sent *sent, **sent_last; /* in the order of the walks */
+    kal_answer *answers;
     struct kal_putoff *putoff; /* timers that come up again later, whatever becomes of the flush */
     json_t *garbage;           /* array: values that live as long as the batch */
     struct {
@@ -208,10 +232,17 @@ bool kal_status_parse(kal_str text, kal_status *out);
 /* Counts an execution of a node of this type. */
 void kal_batch_ran(kal_batch *batch, kal_str type);
 
+/* The instance has consumed this event. */
+bool kal_instance_has_seen(const kal_instance *instance, kal_uuid event_id);
+/* Remembers that it has (the last 100), when its version looks back. */
+void kal_instance_see(kal_batch *batch, kal_instance *instance, kal_uuid event_id);
+
 /* A new wait of an instance. */
 kal_wait *kal_instance_add_wait(kal_batch *batch, kal_instance *instance, uint32_t node);
 /* The instance's live wait of this number, or NULL. */
 kal_wait *kal_instance_wait(const kal_instance *instance, uint32_t seq);
+/* What is held for it is not asked for again until an operator resumes it, or retries it. */
+bool kal_instance_keeps(const kal_instance *instance);
 /* Its events are kept for later: it is paused, or was until now, or its version holds. */
 bool kal_instance_holds(const kal_instance *instance);
 /* The first of the waits where its walk has yielded, or NULL. */

@@ -6,12 +6,12 @@
 #include "run/effects.h"
 #include "run/lost.h"
 #include "run/sends.h"
+#include "run/sub_flow.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define MAX_CONTEXT (256 * 1024)
-#define MAX_SEEN 100
 
 /* One walk of one instance. */
 typedef struct kal_walk {
@@ -23,12 +23,14 @@ typedef struct kal_walk {
     uint32_t queued; /* tokens on their way */
     uint32_t nodes;  /* executed in this burst */
     uint32_t pending_joins;
+    json_t *answer; /* what the node's effects tell the wait that it begins */
     bool over;
 } kal_walk;
 
 static void walk_init(kal_walk *walk, kal_batch *batch, kal_instance *instance)
 {
     *walk = (kal_walk){.batch = batch, .instance = instance, .graph = instance->version->graph};
+    walk->nodes = instance->customer->spent;
     walk->last = &walk->first;
     for (uint32_t n = 0; instance->joins && n < kal_graph_count(walk->graph); n++)
         walk->pending_joins += instance->joins[n] == KAL_JOIN_ARRIVED;
@@ -49,6 +51,13 @@ static kal_token *push_wait(kal_walk *walk, kal_wait *wait)
     kal_token *token = push_token(walk, wait->node);
     token->wait = wait;
     return token;
+}
+
+static void push_answer(kal_walk *walk, kal_wait *wait, json_t *answer)
+{
+    kal_token *token = push_wait(walk, wait);
+    token->trigger = "answer";
+    token->answer = answer;
 }
 
 static void end_walk(kal_walk *walk, kal_status status, kal_str reason)
@@ -139,28 +148,6 @@ static void fail(kal_walk *walk, const kal_token *token, kal_str reason)
         end_walk(walk, KAL_STATUS_FAILED, reason);
 }
 
-static bool has_seen(const kal_instance *instance, kal_uuid id)
-{
-    for (size_t i = 0; i < instance->n_seen; i++)
-        if (kal_uuid_eq(instance->seen[i], id))
-            return true;
-    return false;
-}
-
-static void see(kal_batch *batch, kal_instance *instance, kal_uuid id)
-{
-    if (!instance->version->lookback_ms || kal_uuid_is_nil(id) || has_seen(instance, id))
-        return;
-    kal_uuid *seen = kal_arena_alloc(batch->arena, (instance->n_seen + 1) * sizeof *seen);
-    size_t skip = instance->n_seen == MAX_SEEN ? 1 : 0;
-    for (size_t i = skip; i < instance->n_seen; i++)
-        seen[i - skip] = instance->seen[i];
-    instance->n_seen -= skip;
-    seen[instance->n_seen++] = id;
-    instance->seen = seen;
-    instance->dirty = true;
-}
-
 static bool node_hears(const kal_graph_node *node, const json_t *event)
 {
     return kal_graph_node_hears(node, kal_json_get_str(event, "event_type")) &&
@@ -172,9 +159,9 @@ static void look_back(kal_walk *walk, const kal_graph_node *node, kal_wait *wait
 {
     for (const kal_recent *r = walk->instance->customer->recent; r; r = r->next) {
         if (r->received_ms < wait->began_ms - node->lookback_ms ||
-            has_seen(walk->instance, r->id) || !node_hears(node, r->event))
+            kal_instance_has_seen(walk->instance, r->id) || !node_hears(node, r->event))
             continue;
-        see(walk->batch, walk->instance, r->id);
+        kal_instance_see(walk->batch, walk->instance, r->id);
         kal_token *token = push_wait(walk, wait);
         token->trigger = "event";
         token->event = r->event;
@@ -198,6 +185,8 @@ static void rest(kal_walk *walk, const kal_token *token, const kal_outcome *outc
     }
     if (node->lookback_ms)
         look_back(walk, node, wait);
+    if (walk->answer)
+        push_answer(walk, wait, walk->answer);
 }
 
 /* Puts a token down until its turn comes again, without its event: thousands may rest at a time. */
@@ -243,10 +232,20 @@ static void settle(kal_walk *walk, const kal_token *token, const kal_outcome *ou
     }
 }
 
+static bool leads(const kal_graph_node *node, kal_str branch)
+{
+    for (uint32_t e = 0; e < node->n_edges; e++)
+        if (node->edges[e].branch.p && kal_str_eq(node->edges[e].branch, branch))
+            return true;
+    return false;
+}
+
 /* What the engine knows for this node alone; the caller decrefs. */
 static json_t *known_to(const kal_walk *walk, const kal_token *token)
 {
     const kal_instance *instance = walk->instance;
+    if (token->answer)
+        return json_pack("{s:O}", "answer", token->answer);
     if (!kal_graph_at(walk->graph, token->node)->counts)
         return NULL;
     json_t *caps = kal_sends_json(instance->customer, instance->version);
@@ -277,8 +276,14 @@ static bool run_node(kal_walk *walk, const kal_token *token, kal_outcome *outcom
         fail(walk, token, kal_str_of(kal_err_code(KAL_ERR_CONTEXT_TOO_LARGE)));
         return false;
     }
+    if (outcome->branch.p && outcome->reason.p && !leads(node, outcome->branch)) {
+        kal_lua_forget(walk->batch->lua, &call);
+        fail(walk, token, outcome->reason);
+        return false;
+    }
+    walk->answer = NULL;
     if (outcome->kind != KAL_OUTCOME_FAIL && outcome->effects &&
-        !kal_effects_apply(walk->batch, walk->instance, node, outcome->effects, error)) {
+        !kal_effects_apply(walk->batch, walk->instance, node, outcome, &walk->answer, error)) {
         fail(walk, token, kal_batch_text(walk->batch, kal_str_of(error)));
         return false;
     }
@@ -356,8 +361,6 @@ static void fire_joins(kal_walk *walk)
     }
 }
 
-/* ---- exit criteria ---- */
-
 static bool exits(kal_walk *walk, const json_t *event)
 {
     if (!kal_criteria_met(walk->batch, walk->instance, event))
@@ -410,6 +413,7 @@ static void walk_on(kal_walk *walk)
         if (!walk->over && walk->pending_joins)
             fire_joins(walk);
     }
+    instance->customer->walked = walk->nodes;
     kal_sends_release(instance->customer);
     if (!kal_status_is_live(instance->status))
         return;
@@ -432,7 +436,7 @@ void kal_burst_start(kal_batch *batch, kal_instance *instance, const uint32_t *e
     kal_walk walk;
     walk_init(&walk, batch, instance);
     batch->counts.starts++;
-    see(batch, instance, event_id);
+    kal_instance_see(batch, instance, event_id);
     for (size_t i = 0; i < n; i++)
         push_entry(&walk, entries[i], event);
     for (uint32_t node = 0; !n && node < kal_graph_count(walk.graph); node++)
@@ -470,8 +474,20 @@ bool kal_burst_retry(kal_batch *batch, kal_instance *instance)
     instance->status = KAL_STATUS_RUNNING;
     instance->ended_ms = KAL_UNSET;
     instance->exit_reason = (kal_str){0};
+    instance->switched = instance->replays = true; /* what came for it meanwhile is held */
     walk_on(&walk);
     return true;
+}
+
+void kal_burst_answer(kal_batch *batch, kal_instance *instance, uint32_t seq, json_t *answer)
+{
+    kal_walk walk;
+    kal_wait *wait = kal_instance_wait(instance, seq);
+    if (!wait || wait->yielded || wait->node == KAL_GRAPH_NONE)
+        return;
+    walk_init(&walk, batch, instance);
+    push_answer(&walk, wait, answer);
+    walk_on(&walk);
 }
 
 int kal_burst_event(kal_batch *batch, kal_instance *instance, json_t *event, kal_uuid event_id)
@@ -479,7 +495,7 @@ int kal_burst_event(kal_batch *batch, kal_instance *instance, json_t *event, kal
     kal_walk walk;
     int resumed = 0;
     walk_init(&walk, batch, instance);
-    if (has_seen(instance, event_id) || exits(&walk, event))
+    if (kal_instance_has_seen(instance, event_id) || exits(&walk, event))
         return 0;
     for (kal_wait *wait = instance->waits; wait; wait = wait->next) {
         if (wait->dropped || wait->yielded || wait->node == KAL_GRAPH_NONE ||
@@ -491,7 +507,7 @@ int kal_burst_event(kal_batch *batch, kal_instance *instance, json_t *event, kal
         resumed++;
     }
     if (resumed) {
-        see(batch, instance, event_id);
+        kal_instance_see(batch, instance, event_id);
         walk_on(&walk);
     }
     return resumed;
@@ -512,4 +528,5 @@ void kal_burst_end(kal_batch *batch, kal_instance *instance, kal_status status, 
     batch->counts.completions += status == KAL_STATUS_COMPLETED;
     batch->counts.failures += status == KAL_STATUS_FAILED;
     batch->counts.exits += status == KAL_STATUS_EXITED;
+    kal_sub_flow_ended(batch, instance);
 }

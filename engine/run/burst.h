@@ -24,6 +24,8 @@ int kal_burst_event(kal_batch *batch, kal_instance *instance, json_t *event, kal
 /* A failed instance goes on from what it had under way: first the failed node runs again. False,
  * and nothing changes, when that is not known. */
 bool kal_burst_retry(kal_batch *batch, kal_instance *instance);
+/* A wait of the instance is told what it is for; one that is gone has been told already. */
+void kal_burst_answer(kal_batch *batch, kal_instance *instance, uint32_t seq, json_t *answer);
 /* Ends it: waits go, what was queued is dropped (and noted, when it fails). */
 void kal_burst_end(kal_batch *batch, kal_instance *instance, kal_status status, kal_str reason);
 

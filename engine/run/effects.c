@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "run/profile.h"
 #include "run/sends.h"
+#include "run/sub_flow.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -36,7 +37,7 @@ static json_t *delivery_json(const kal_instance *instance, const kal_graph_node 
 }
 
 static bool apply_send(kal_batch *batch, kal_instance *instance, const kal_graph_node *node,
-                       const json_t *effect)
+                       const json_t *effect, uint32_t wait)
 {
     kal_uuid id;
     kal_str channel = kal_json_get_str(effect, "channel");
@@ -67,6 +68,9 @@ static bool apply_send(kal_batch *batch, kal_instance *instance, const kal_graph
         return true;
     }
     kal_sends_add(batch, customer, channel);
+    uint32_t seq = json_is_true(json_object_get(effect, "awaits")) ? wait : 0;
+    if (seq)
+        row[16] = kal_v_int(KAL_INT4, seq);
     kal_sent *sent = kal_arena_alloc(batch->arena, sizeof *sent);
     *sent = (kal_sent){
         .customer = customer,
@@ -74,6 +78,11 @@ static bool apply_send(kal_batch *batch, kal_instance *instance, const kal_graph
         .id = id,
         .json = kal_batch_keep(batch, delivery_json(instance, node, effect, batch->now_ms)),
         .provider = kal_batch_text(batch, provider),
+        .awaited_by = {.tenant = customer->tenant,
+                       .flow = flow->id,
+                       .instance = instance->id,
+                       .customer_key = customer->key,
+                       .seq = seq},
     };
     *batch->sent_last = sent;
     batch->sent_last = &sent->next;
@@ -120,13 +129,13 @@ static bool apply_profile(kal_batch *batch, kal_instance *instance, const json_t
 }
 
 static bool apply_one(kal_batch *batch, kal_instance *instance, const kal_graph_node *node,
-                      const json_t *effect, char error[160])
+                      const json_t *effect, uint32_t wait, char error[160])
 {
     kal_str kind = kal_json_get_str(effect, "kind");
     snprintf(error, 160, "the effect %.*s is not understood", (int)(kind.n < 64 ? kind.n : 64),
              kind.p ? kind.p : "");
     if (kal_str_is(kind, "send"))
-        return apply_send(batch, instance, node, effect);
+        return apply_send(batch, instance, node, effect, wait);
     if (kal_str_is(kind, "update_profile"))
         return apply_profile(batch, instance, effect, error);
     if (kal_str_is(kind, "add_tag") || kal_str_is(kind, "remove_tag"))
@@ -151,17 +160,20 @@ static bool fits(const kal_instance *instance, const json_t *effect)
 }
 
 bool kal_effects_apply(kal_batch *batch, kal_instance *instance, const kal_graph_node *node,
-                       const json_t *effects, char error[160])
+                       const kal_outcome *outcome, json_t **answer, char error[160])
 {
     size_t i;
     json_t *effect;
-    json_array_foreach((json_t *)(uintptr_t)effects, i, effect)
+    uint32_t wait = outcome->kind == KAL_OUTCOME_WAIT ? instance->next_seq : 0;
+    json_array_foreach(outcome->effects, i, effect)
     {
         if (!fits(instance, effect)) {
             snprintf(error, 160, "the customer's profile is over 64 KB");
             return false;
         }
-        if (!apply_one(batch, instance, node, effect, error))
+        if (kal_str_is(kal_json_get_str(effect, "kind"), "start"))
+            *answer = kal_sub_flow_start(batch, instance, effect, wait);
+        else if (!apply_one(batch, instance, node, effect, wait, error))
             return false;
     }
     return true;

@@ -3,11 +3,12 @@
 #include "base/clock.h"
 #include "run/burst.h"
 #include "run/customers.h"
+#include "run/entry.h"
 #include "run/load.h"
 #include "run/operate.h"
-#include "run/entry.h"
 #include "run/profile.h"
 #include "run/seal.h"
+#include "run/sub_flow.h"
 
 #include <string.h>
 
@@ -61,15 +62,14 @@ static void hold(kal_batch *batch, const kal_instance *instance, json_t *event, 
     kal_uuid_format(event_id, id);
     json_t *held = json_copy(event); /* no deeper than it came: it must be read again */
     json_object_set_new(held, "stored_id", json_string(id));
-    kal_value *row = kal_unit_row(instance->customer->unit, KAL_TABLE_HELD_ADD);
-    row[0] = kal_v_uuid(kal_uuid_new(batch->now_ms));
-    row[1] = kal_v_uuid(instance->customer->tenant);
-    row[2] = kal_v_int(KAL_INT2, batch->shard);
-    row[3] = kal_v_uuid(instance->version->flow->id);
-    row[4] = kal_v_uuid(instance->id);
-    row[5] = kal_v_int(KAL_INT8, (int64_t)instance->customer->key);
-    row[6] = kal_v_str(KAL_JSON, kal_batch_json(batch, held));
-    row[7] = kal_v_bool(instance->status == KAL_STATUS_PAUSED);
+    kal_held row = {kal_uuid_new(batch->now_ms),
+                    instance->customer->tenant,
+                    instance->version->flow->id,
+                    instance->id,
+                    instance->customer->key,
+                    0,
+                    instance->status == KAL_STATUS_PAUSED};
+    kal_held_add(instance->customer->unit, batch->arena, batch->shard, &row, held);
     json_decref(held);
 }
 
@@ -86,7 +86,7 @@ static void route(kal_batch *batch, kal_customer *customer, kal_work *work, json
 {
     kal_str type = kal_str_of(work->event_type);
     for (kal_instance *i = customer->instances; i; i = i->next) {
-        if (!kal_status_is_live(i->status))
+        if (!kal_status_is_live(i->status) || i->begins)
             continue;
         if (kal_instance_holds(i)) {
             if (kal_version_names(i->version, type)) {
@@ -252,12 +252,22 @@ static void handle_replay(kal_batch *batch, kal_customer *customer, kal_work *wo
     if (paused || (version && version->broken && !archived))
         return; /* paused again, or its plugin is gone: it stays */
     kal_uuid id = {{0}};
+    uint32_t seq;
     json_t *event = kal_batch_keep(batch, json_copy(work->body));
+    json_t *answer = kal_held_read(event, &seq);
     bool read = kal_uuid_parse(kal_json_get_str(event, "stored_id"), &id);
     json_object_del(event, "stored_id");
+    if (answer && instance && instance->status == KAL_STATUS_FAILED) {
+        kal_value *row = kal_unit_row(customer->unit, KAL_TABLE_HELD_PAUSE);
+        row[0] = kal_v_uuid(instance->id);
+        row[1] = kal_v_bool(true);
+        return; /* it is told when it is retried */
+    }
     if (instance && kal_status_is_live(instance->status) &&
         version->flow->status == KAL_FLOW_ACTIVE) {
-        if (read)
+        if (answer)
+            kal_burst_answer(batch, instance, seq, answer);
+        else if (read)
             kal_burst_event(batch, instance, event, id);
         else
             kal_burst_end(batch, instance, KAL_STATUS_FAILED,
@@ -406,6 +416,7 @@ static kal_work **handle_customer_works(kal_batch *batch, kal_customer *customer
             go_on(batch, instance, link);
         else
             handle(batch, customer, *link);
+        kal_sub_flow_go_on(batch, customer);
         link = &(*link)->next;
     }
     *left = *link;

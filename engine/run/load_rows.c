@@ -43,14 +43,23 @@ static void take_known(kal_batch *batch, const kal_pg_rows *rows, size_t row)
     customer->known = known;
 }
 
-/* state: {"n": nodes executed, "w": next wait, "j": {node id: join state}, "seen": [event ids],
- * "lost": see lost.h} */
+static void take_parent(kal_instance *instance, const json_t *state)
+{
+    const json_t *parent = json_object_get(state, "p");
+    instance->depth = (uint32_t)json_integer_value(json_object_get(state, "d"));
+    if (kal_uuid_parse(kal_json_get_str(parent, "i"), &instance->parent.instance) &&
+        kal_uuid_parse(kal_json_get_str(parent, "f"), &instance->parent.flow))
+        instance->parent.seq = (uint32_t)json_integer_value(json_object_get(parent, "w"));
+}
+
+/* The state as seal.c writes it. */
 static void take_state(kal_batch *batch, kal_instance *instance, json_t *state)
 {
     instance->executed = (uint32_t)json_integer_value(json_object_get(state, "n"));
     instance->next_seq = (uint32_t)json_integer_value(json_object_get(state, "w"));
     if (!instance->next_seq)
         instance->next_seq = 1;
+    take_parent(instance, state);
     const json_t *seen = json_object_get(state, "seen");
     if (json_array_size(seen)) {
         instance->seen =

@@ -59,6 +59,7 @@ static json_t *wait_json(kal_batch *batch, kal_instance *instance, const kal_wai
 {
     json_t *json = node_json(instance, wait->node);
     set_event(batch, instance, json, wait->event);
+    json_object_set_new(json, "seq", json_integer(wait->seq)); /* answers find it by that */
     json_object_set_new(json, "began", json_integer(wait->began_ms));
     if (wait->due_ms != KAL_NEVER && wait->absolute)
         json_object_set_new(json, "due", json_integer(wait->due_ms));
@@ -103,6 +104,7 @@ static kal_wait *restore_wait(kal_batch *batch, kal_instance *instance, const js
     kal_wait *wait = kal_instance_add_wait(batch, instance, node_of(instance, json));
     const json_t *due = json_object_get(json, "due");
     const json_t *left = json_object_get(json, "left");
+    wait->seq = (uint32_t)json_integer_value(json_object_get(json, "seq"));
     if (due)
         wait->due_ms = json_integer_value(due);
     if (left)

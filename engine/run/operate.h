@@ -13,7 +13,8 @@ void kal_operate_resume(kal_batch *batch, kal_customer *customer, kal_work *work
 /* Ends a live one; not_cancellable for a cancel that comes too late. */
 void kal_operate_end(kal_batch *batch, kal_customer *customer, kal_work *work, kal_status status,
                      const char *reason);
-/* A failed one, whose customer is still there and not in the flow again, goes on from its failed node. */
+/* A failed one, whose customer is still there and not in the flow again, goes on from its failed
+ * node. */
 void kal_operate_retry(kal_batch *batch, kal_customer *customer, kal_work *work);
 
 #endif

@@ -114,6 +114,22 @@ static void queue_replays(kal_shard *shard, const kal_pg_rows *rows)
     }
 }
 
+void kal_shard_answered(kal_shard *shard, const kal_held *held, json_t *body)
+{
+    const kal_flow *flow = kal_flows_find(shard->flows, held->flow);
+    kal_str key = {(const char *)held->id.b, sizeof held->id.b};
+    if (shard->state != KAL_SHARD_READY || !flow || kal_flow_holds(flow) ||
+        kal_strmap_put(&shard->replaying, key, shard))
+        return;
+    kal_work *work = kal_work_new(KAL_WORK_REPLAY);
+    work->tenant = held->tenant;
+    work->instance_id = held->instance;
+    work->customer_key = held->customer_key;
+    work->held_id = held->id;
+    work->body = json_incref(body);
+    kal_queue_push(shard->queue, KAL_CLASS_EVENT, work);
+}
+
 static void queue_exits(kal_shard *shard, const kal_pg_rows *rows)
 {
     for (size_t row = 0; row < kal_pg_count(rows); row++) {

@@ -4,12 +4,26 @@
 
 #include <string.h>
 
-/* {"n": nodes executed, "w": next wait, "j": {node id: join state}, "seen": [event ids],
- * "lost": see lost.h} */
+static void write_parent(kal_buf *out, const kal_instance *instance)
+{
+    char id[KAL_UUID_TEXT + 1], flow[KAL_UUID_TEXT + 1];
+    if (instance->depth)
+        kal_buf_printf(out, ",\"d\":%u", instance->depth);
+    if (!instance->parent.seq)
+        return;
+    kal_uuid_format(instance->parent.instance, id);
+    kal_uuid_format(instance->parent.flow, flow);
+    kal_buf_printf(out, ",\"p\":{\"i\":\"%s\",\"f\":\"%s\",\"w\":%u}", id, flow,
+                   instance->parent.seq);
+}
+
+/* {"n": nodes executed, "w": next wait, "d": depth, "p": its parent {"i": instance, "f": flow, "w":
+ * wait}, "j": {node id: join state}, "seen": [event ids], "lost": see lost.h} */
 static kal_str state_text(kal_batch *batch, const kal_instance *instance)
 {
     kal_buf out = {0};
     kal_buf_printf(&out, "{\"n\":%u,\"w\":%u", instance->executed, instance->next_seq);
+    write_parent(&out, instance);
     const char *before = ",\"j\":{";
     uint32_t count = instance->joins ? kal_graph_count(instance->version->graph) : 0;
     for (uint32_t n = 0; n < count; n++) {

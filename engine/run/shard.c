@@ -22,6 +22,11 @@ static bool may_send(void *data, kal_uuid flow)
     return known && known->status != KAL_FLOW_PAUSED && known->status != KAL_FLOW_UNKNOWN;
 }
 
+static void on_answered(void *data, const kal_held *held, json_t *body)
+{
+    kal_shard_answered(data, held, body);
+}
+
 static bool may_act(void *data)
 {
     kal_shard *shard = data;
@@ -107,6 +112,8 @@ void kal_shard_forget(kal_shard *shard)
         .ledger = shard->ledger,
         .may_send = may_send,
         .may_act = may_act,
+        .answered = on_answered,
+        .shard = shard->options.index,
         .data = shard,
         .sent = shard->sent,
     };

@@ -113,6 +113,8 @@ void kal_shard_load_tenants(kal_shard *shard, const kal_uuid *tenants, size_t n,
 /* An instance of the tenant runs again: its held events are queued when this turn has ended, ahead
  * of what the next one takes. */
 void kal_shard_replay(kal_shard *shard, kal_uuid tenant);
+/* Queues an answer that has been committed; of a flow that holds it comes up when that runs. */
+void kal_shard_answered(kal_shard *shard, const kal_held *held, json_t *body);
 /* Takes in the flow changes that waited for this turn's end. */
 void kal_shard_turn_ended(kal_shard *shard);
 

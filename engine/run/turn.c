@@ -115,7 +115,15 @@ static void hand_over_deliveries(kal_shard *shard, const kal_batch *batch)
 {
     for (const kal_sent *sent = batch->sent; sent; sent = sent->next)
         if (kal_unit_err(sent->customer->unit) == KAL_OK)
-            kal_outbox_add(shard->outbox, sent->id, sent->flow->id, sent->provider, sent->json);
+            kal_outbox_add(shard->outbox, sent->id, sent->flow->id, sent->provider, sent->json,
+                           &sent->awaited_by);
+}
+
+static void hand_over_answers(kal_shard *shard, const kal_batch *batch)
+{
+    for (const kal_answer *answer = batch->answers; answer; answer = answer->next)
+        if (kal_unit_err(answer->customer->unit) == KAL_OK)
+            kal_shard_answered(shard, &answer->held, answer->body);
 }
 
 static void park(kal_flow *flow, const kal_timer *timer)
@@ -263,6 +271,7 @@ static void on_flushed(void *data, kal_err err)
     put_off(shard, batch);
     kal_outbox_committed(shard->outbox, kal_clock_now(shard->options.clock));
     hand_over_deliveries(shard, batch);
+    hand_over_answers(shard, batch);
     answer_customers(shard, batch, KAL_OK);
     end_turn(shard);
 }

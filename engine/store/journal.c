@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MAX_COLUMNS 16
+#define MAX_COLUMNS 17
 #define RETRY_MS 100
 #define MAX_RETRIES 10 /* after so many, trying again waits no longer */
 #define LEASE 0        /* the statement of a flush that moves the lease */
@@ -35,7 +35,7 @@ static const kal_table_spec specs[KAL_TABLE_COUNT] = {
     SPEC(WAIT_DROP, 2, U, I4),
     SPEC(WAIT_ADD, 16, U, I4, I2, U, I8, U, I4, T, T, T, TS, KAL_BOOL, TS, J, KAL_BOOL, I8),
     SPEC(STEP, 13, U, U, U, T, T, I4, T, T, J, T, T, TS, TS),
-    SPEC(DELIVERY, 16, U, U, I2, U, U, U, I8, T, T, T, J, J, T, TS, T, TS),
+    SPEC(DELIVERY, 17, U, U, I2, U, U, U, I8, T, T, T, J, J, T, TS, T, TS, I4),
     SPEC(DELIVERY_MOVE, 7, U, T, I4, T, T, TS, TS),
     SPEC(CONVERSION, 9, U, U, U, U, U, T, KAL_FLOAT8, J, TS),
     SPEC(HELD_ADD, 8, U, U, I2, U, U, I8, J, KAL_BOOL),

@@ -17,6 +17,16 @@ function outcome.branch(key, result)
   return { kind = "complete", branch = key, result = result }
 end
 
+--- The node was refused what it is for: the edges whose branch is `key` are followed when the graph
+--- has any, else the node fails for the reason.
+---@param key string of the type's optional branches
+---@param reason string
+---@param result? table
+---@return kal.Outcome
+function outcome.refuse(key, reason, result)
+  return { kind = "complete", branch = key, reason = reason, result = result }
+end
+
 --- The instance stays here until `until_ms` or until an event of the node's `events`.
 --- `absolute`: the timer is a date, which a pause does not shift. `state` comes back at resume.
 ---@param wait { until_ms?: number, absolute?: boolean, state?: table, effects?: table[] }

@@ -1,4 +1,6 @@
---- The provider that sends nothing: each delivery becomes one line of the log.
+--- The provider that sends nothing: each delivery becomes one line of the log. Who waits for the
+--- answer of a webhook gets an empty one.
+local native = require "kal.native"
 
 ---@type kal.Provider
 return {
@@ -17,6 +19,7 @@ return {
         subject = message.subject,
         at = delivery.at,
       },
+      response = delivery.channel == "webhook" and { status = 200, body = native.null } or nil,
     }
   end,
 }

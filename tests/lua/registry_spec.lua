@@ -39,7 +39,8 @@ describe("every node and plugin", function()
     for _, key in ipairs { "event_type", "field", "expression", "variants", "channel", "duration",
       "datetime", "any_of", "all_of", "timeout", "timeout_branch", "lookback", "filter", "fields",
       "template_id", "body", "subject", "revenue", "tag", "goal_name", "mode", "on_error",
-      "operator", "value" } do
+      "operator", "value", "url", "headers", "method", "flow_id", "time_window", "max_messages",
+      "expiry" } do
       for _, value in ipairs { 1, "x", "{{", true, native.null, native.array { 1, {} }, { a = {} },
         native.array { native.array {} } } do
         configs[#configs + 1] = { [key] = value }
@@ -72,6 +73,8 @@ describe("every node and plugin", function()
       delivery_id = "d-1", channel = "email", recipient = { email = "a@example.org" },
       template_id = "hello", subject = "Hi", at = "2026-03-01T10:00:00Z",
     } }, line)
+    local answered = log.send { id = "d", channel = "webhook", recipient = { url = "u" } }
+    assert.same({ status = 200, body = native.null }, answered.response)
     assert.is_nil(registry.provider "none")
   end)
 end)
@@ -95,6 +98,8 @@ describe("registry", function()
       { module { events = "paid" }, "node type probe: events is no function" },
       { module { branches = {} }, "node type probe: branches is no list of keys and no function" },
       { module { branches = { "a", "a" } }, "node type probe: branches has a bad or a double key" },
+      { module { optional_branches = { "" } },
+        "node type probe: branches has a bad or a double key" },
       { module { config = {} }, "node type probe: config is no object schema" },
       { module { config = { type = "object", properties = { a = {} } } },
         "node type probe: config/a has no description" },
@@ -133,6 +138,7 @@ describe("registry", function()
         { kind.branches[1] }) end
       if kind.type == "condition" then assert.equal(2, #kind.branches) end
       if kind.type == "wait" then assert.is_nil(kind.branches) end
+      if kind.type == "sub_flow" then assert.same({ "refused" }, kind.optional_branches) end
     end
   end)
 end)

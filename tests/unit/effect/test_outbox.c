@@ -16,12 +16,25 @@ typedef struct rig {
     kal_tally *sent;
     bool paused, fenced;
     int64_t now;
+    size_t answered; /* answers that may be given, and the last of them */
+    uint32_t seq;
+    char *answer;
 } rig;
 
 static bool may_send(void *data, kal_uuid flow)
 {
     const rig *r = data;
     return !r->paused || flow.b[0] != 9; /* flow 9 is the one that is paused */
+}
+
+static void answered(void *data, const kal_held *held, json_t *body)
+{
+    rig *r = data;
+    r->answered++;
+    free(r->answer);
+    r->answer = json_dumps(kal_held_read(body, &r->seq), JSON_SORT_KEYS | JSON_COMPACT);
+    assert_int_equal(r->seq, held->seq);
+    assert_int_equal(held->instance.b[0], 7);
 }
 
 static bool may_act(void *data)
@@ -35,6 +48,7 @@ static void outbox_open(rig *r, kal_lua *lua)
                                   .ledger = r->ledger,
                                   .may_send = may_send,
                                   .may_act = may_act,
+                                  .answered = answered,
                                   .data = r,
                                   .sent = r->sent};
     r->outbox = kal_outbox_new(&options);
@@ -59,6 +73,7 @@ static void rig_free(rig *r)
     kal_ledger_close(r->ledger);
     kal_flush_free(r->flush);
     kal_tally_free(r->sent);
+    free(r->answer);
     kal_temp_dir_free(r->dir);
     kal_free(r);
 }
@@ -68,7 +83,17 @@ static void add(rig *r, uint8_t number, uint8_t flow, const char *provider)
     kal_uuid id = {.b = {number}}, of = {.b = {flow}};
     json_t *json = json_of("{'channel':'email','recipient':{'email':'a@b.c'},"
                            "'message':{'template_id':'t'},'at':'2026-01-01T00:00:00.000Z'}");
-    kal_outbox_add(r->outbox, id, of, kal_str_of(provider), json);
+    kal_outbox_add(r->outbox, id, of, kal_str_of(provider), json, NULL);
+    json_decref(json);
+}
+
+/* A call whose answer the wait `seq` of instance 7 is for. */
+static void add_awaited(rig *r, uint8_t number, const char *provider, uint32_t seq)
+{
+    kal_held held = {.instance = {.b = {7}}, .flow = {.b = {1}}, .seq = seq};
+    json_t *json = json_of("{'channel':'webhook','recipient':{'url':'http://a'},'message':{}}");
+    kal_outbox_add(r->outbox, (kal_uuid){.b = {number}}, held.flow, kal_str_of(provider), json,
+                   &held);
     json_decref(json);
 }
 
@@ -227,6 +252,37 @@ static void attempts_that_fail_come_again_ever_later(void **state)
     rig_free(r);
 }
 
+/* The answer is in the database with the result, and is given only then. */
+static void who_waits_for_a_delivery_is_told_with_its_result(void **state)
+{
+    rig *r = rig_new(state);
+    add_awaited(r, 1, "log", 3);
+    assert_int_equal(fill(r), 1);
+    assert_int_equal(committed(r), 1);
+    assert_int_equal(r->answered, 0);
+    assert_int_equal(fill(r), 2); /* the result, and the answer */
+    assert_int_equal(r->answered, 0);
+    committed(r);
+    assert_int_equal(r->answered, 1);
+    assert_int_equal(r->seq, 3);
+    assert_string_equal(r->answer, "{\"body\":null,\"status\":200}");
+    assert_int_equal(kal_outbox_next(r->outbox), INT64_MAX);
+    rig_free(r);
+}
+
+static void who_waits_for_a_delivery_that_fails_is_told_why(void **state)
+{
+    rig *r = rig_new(state);
+    add_awaited(r, 1, "pigeon", 4);
+    fill(r);
+    committed(r);
+    assert_int_equal(fill(r), 2);
+    committed(r);
+    assert_int_equal(r->answered, 1);
+    assert_non_null(strstr(r->answer, "{\"error\":"));
+    rig_free(r);
+}
+
 /* What is not sent is not counted, and makes no name. */
 static void what_leaves_is_counted_by_channel_and_provider(void **state)
 {
@@ -279,7 +335,11 @@ static void pending_row(PGresult *rows, int row, uint8_t number, const char *pro
     rows_id(rows, row, 1, (kal_uuid){.b = {1}});
     rows_text(rows, row, 2, provider);
     rows_int(rows, row, 3, attempts);
-    rows_text(rows, row, 4, "{\"channel\":\"email\",\"recipient\":{},\"message\":{}}");
+    rows_text(rows, row, 4, "{\"channel\":\"webhook\",\"recipient\":{},\"message\":{}}");
+    rows_id(rows, row, 5, (kal_uuid){.b = {2}});
+    rows_id(rows, row, 6, (kal_uuid){.b = {7}});
+    rows_int(rows, row, 7, 5);
+    rows_int(rows, row, 8, number == 3 ? 0 : number); /* nobody waits for 3 */
 }
 
 /* Sends 1, and leaves 2 open, as a crash between the two would. */
@@ -294,7 +354,7 @@ static void crash(rig *r, kal_lua *lua)
 
 static void recover(rig *r, bool ours)
 {
-    PGresult *rows = rows_new(5);
+    PGresult *rows = rows_new(9);
     pending_row(rows, 0, 1, "log", 1);
     pending_row(rows, 1, 2, "log", 1);
     pending_row(rows, 2, 3, "log", 0);
@@ -316,10 +376,12 @@ static void our_open_attempts_are_looked_up_in_the_ledger(void **state)
     rig *r = rig_new(state);
     crash(r, *state);
     recover(r, true);
-    assert_int_equal(fill(r), 3); /* 1 is sent, 2 and 3 are claimed */
+    assert_int_equal(fill(r), 4); /* 1 is sent, with its answer; 2 and 3 are claimed */
     assert_int_equal(committed(r), 2);
     settle(r);
     assert_int_equal(left(r), 3); /* each once */
+    assert_int_equal(r->answered, 2);
+    assert_string_equal(r->answer, "{\"body\":null,\"status\":200}");
     rig_free(r);
 }
 
@@ -332,6 +394,7 @@ static void anothers_open_attempts_are_never_sent_again(void **state)
     assert_int_equal(committed(r), 1);
     settle(r);
     assert_int_equal(left(r), 2);
+    assert_int_equal(r->answered, 0); /* what is in doubt answers nobody */
     rig_free(r);
 }
 
@@ -371,6 +434,8 @@ int main(void)
         cmocka_unit_test(a_paused_flow_keeps_its_messages_and_holds_up_nobody),
         cmocka_unit_test(a_provider_that_is_not_there_fails_its_messages_only),
         cmocka_unit_test(attempts_that_fail_come_again_ever_later),
+        cmocka_unit_test(who_waits_for_a_delivery_is_told_with_its_result),
+        cmocka_unit_test(who_waits_for_a_delivery_that_fails_is_told_why),
         cmocka_unit_test(what_leaves_is_counted_by_channel_and_provider),
         cmocka_unit_test(a_storm_is_cut_into_flushes),
         cmocka_unit_test(our_open_attempts_are_looked_up_in_the_ledger),

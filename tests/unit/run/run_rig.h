@@ -210,6 +210,8 @@ static inline void reload_instance(rig *r, kal_customer *customer, const kal_ins
     instance->lost = kal_batch_keep(r->batch, json_deep_copy(old->lost));
     instance->row_version = old->row_version + 1;
     instance->executed = old->executed;
+    instance->parent = old->parent;
+    instance->depth = old->depth;
     if (old->joins) {
         size_t n = kal_graph_count(old->version->graph);
         instance->joins = kal_arena_alloc(r->batch->arena, n);

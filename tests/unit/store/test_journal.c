@@ -294,7 +294,8 @@ static void test_a_message_whose_row_is_locked_does_not_leave(void **state)
                       "message, status, created_at) SELECT u, u, 0, u, u, u, 1, 'n', 'email', "
                       "'log', '{}', '{}', 'pending', now() "
                       "FROM CAST('05000000-0000-0000-0000-000000000000' AS uuid) AS u");
-    kal_outbox_add(outbox, (kal_uuid){.b = {5}}, (kal_uuid){.b = {5}}, kal_str_of("log"), json);
+    kal_outbox_add(outbox, (kal_uuid){.b = {5}}, (kal_uuid){.b = {5}}, kal_str_of("log"), json,
+                   NULL);
 
     kal_ask(r.other, "BEGIN");
     kal_ask(r.other, "SELECT 1 FROM delivery FOR UPDATE");
