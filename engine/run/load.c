@@ -123,6 +123,12 @@ static void want_caps(kal_load *load, const kal_customer *customer, const kal_ve
     }
 }
 
+/* Several works of the batch may carry an instance past its next wait. */
+static bool may_go_far(const kal_customer *customer)
+{
+    return customer->works && customer->works->next;
+}
+
 /* What a walk's nodes need, taken together. */
 typedef struct needs {
     bool lookback, caps, flows;
@@ -175,7 +181,7 @@ static void want_walk(kal_load *load, kal_customer *customer, const kal_place *p
         if (kal_json_get_str(kal_version_exit_criteria(place->version, i), "condition").p)
             customer->want_row = true;
     needs all = {0};
-    if ((customer->works && customer->works->next) || has_yielded(place)) {
+    if (may_go_far(customer) || has_yielded(place)) {
         for (uint32_t n = 0; n < kal_graph_count(graph); n++)
             add_needs(customer, &all, kal_graph_at(graph, n));
     } else if (place->node != KAL_GRAPH_NONE) {
@@ -233,7 +239,7 @@ static void want_entry(kal_load *load, kal_customer *customer, kal_version *vers
     load->entered[load->n_entered++] = version;
     customer->want_row = true;
     for (uint32_t n = 0; n < kal_graph_count(version->graph); n++)
-        if (kal_graph_at(version->graph, n)->category == KAL_NODE_TRIGGER)
+        if (may_go_far(customer) || kal_graph_at(version->graph, n)->category == KAL_NODE_TRIGGER)
             add_needs(customer, &all, kal_graph_at(version->graph, n));
     want_needs(load, customer, version, &all);
     if (!kal_reentry_free(version->flow, &ms)) {

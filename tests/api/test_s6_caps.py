@@ -3,7 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from support.client import Client, wait_until
+from support.client import Client, Tenant, wait_until
 from support.graphs import chain, graph, node, start
 
 ONE_A_DAY = {"max_messages": 1, "time_window": "1d"}
@@ -261,3 +261,34 @@ def test_sub_flows_share_the_cap(tenant, sql):
     tenant.trigger(tenant.new_flow(made), "c")
     assert messages(sql, tenant) == 1
     assert len(tenant.instances(child)) == 5
+
+
+def test_what_a_sub_flow_counts_is_known_behind_a_timer(tenant, sql):
+    """Two flows down, after a wait: the counts and the customer are there all the same."""
+    tenant.ok("POST", "/customers", {"external_id": "c", "name": "Ada"}, 201)
+    low = graph([start(), node("cap", "frequency_cap", max_messages=2, time_window="1d"),
+                 node("mail", "send_email", body="{{ _customer.name }}"), tag("no")],
+                ["start -> cap", "cap -allowed-> mail", "cap -capped-> no"])
+    low = tenant.new_flow(low)
+    middle = tenant.new_flow(chain(node("sub", "sub_flow", flow_id=low, wait=True)))
+    send(tenant)
+    top = tenant.new_flow(chain(node("w", "wait", duration="1h"),
+                                node("one", "sub_flow", flow_id=middle, wait=True),
+                                node("two", "sub_flow", flow_id=middle, wait=True)))
+    tenant.trigger(top, "c")
+    tenant.advance("1h")
+    assert [s["output"]["count"] for i in tenant.instances(low) for s in tenant.steps(i["id"])
+            if s["node_id"] == "cap"] == [2, 1]
+    assert messages(sql, tenant) == 2
+    assert sql("SELECT message->>'body' FROM delivery WHERE tenant_id = %s AND node_id = 'mail' "
+               "AND message->>'body' IS NOT NULL", tenant.id) == [("Ada",)]
+
+
+def test_counts_outlive_the_engine(own):
+    tenant = Tenant(own.base)
+    flow = tenant.new_flow(capped_by_node())
+    assert tenant.step(tenant.trigger(flow, "c"), "cap")["branch"] == "allowed"
+    own.kill()
+    own.start()
+    wait_until(lambda: tenant.get("/flows").status_code == 200, what="an answer")
+    assert tenant.step(tenant.trigger(flow, "c"), "cap")["branch"] == "capped"

@@ -140,6 +140,19 @@ def test_a_flow_that_may_not_be_entered_again_refuses(tenant):
     assert refusals(tenant, flow)[0] == "reentry_not_allowed"
 
 
+def test_events_that_come_together_know_what_the_later_one_needs(tenant):
+    """The second carries the walk to a flow that its customer may not enter again."""
+    once = tenant.new_flow(chain(tag("t")), entry_config={"reentry": "never"})
+    tenant.trigger(once, "c")
+    flow = tenant.new_flow(graph(
+        [start("begin"), node("w", "wait_for_event", event_type="go"), sub(once), tag("no")],
+        ["start -> w", "w -event_received-> sub", "sub -refused-> no"]))
+    events = [{"customer_id": "c", "event_type": e} for e in ("begin", "go")]
+    tenant.ok("POST", "/events/batch", {"events": events}, 202)
+    assert tenant.path(tenant.instance_of(flow, "c")["id"]) == ["start", "w", "sub", "no"]
+    assert len(tenant.instances(once)) == 1
+
+
 def test_a_flow_whose_cap_is_reached_refuses(tenant):
     flow = tenant.new_flow(chain(tag("t")),
                            frequency_cap={"max_messages": 1, "time_window": "1d"})
