@@ -89,7 +89,8 @@ struct kal_instance {
     int64_t ended_ms;
     kal_str exit_reason;
     json_t *lost;  /* of a failed one: what retry takes up again (lost.h), kept by the batch */
-    bool switched; /* it was paused or resumed in this batch */
+    bool switched; /* it was paused, resumed or retried in this batch */
+    bool tied;     /* what is held for it is to wait for a retry */
     bool replays;  /* it was resumed: what was held for it comes before what comes now */
     kal_parent parent;
     uint32_t depth; /* of flows that started one another, above it */

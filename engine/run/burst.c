@@ -4,6 +4,7 @@
 #include "run/context.h"
 #include "run/criteria.h"
 #include "run/effects.h"
+#include "run/joins.h"
 #include "run/lost.h"
 #include "run/sends.h"
 #include "run/sub_flow.h"
@@ -12,20 +13,6 @@
 #include <string.h>
 
 #define MAX_CONTEXT (256 * 1024)
-
-/* One walk of one instance. */
-typedef struct kal_walk {
-    kal_batch *batch;
-    kal_instance *instance;
-    const kal_graph *graph;
-    const kal_token *at; /* the token whose turn it is */
-    kal_token *first, **last;
-    uint32_t queued; /* tokens on their way */
-    uint32_t nodes;  /* executed in this burst */
-    uint32_t pending_joins;
-    json_t *answer; /* what the node's effects tell the wait that it begins */
-    bool over;
-} kal_walk;
 
 static void walk_init(kal_walk *walk, kal_batch *batch, kal_instance *instance)
 {
@@ -36,7 +23,7 @@ static void walk_init(kal_walk *walk, kal_batch *batch, kal_instance *instance)
         walk->pending_joins += instance->joins[n] == KAL_JOIN_ARRIVED;
 }
 
-static kal_token *push_token(kal_walk *walk, uint32_t node)
+kal_token *kal_walk_push(kal_walk *walk, uint32_t node)
 {
     kal_token *token = kal_arena_alloc(walk->batch->arena, sizeof *token);
     token->node = node;
@@ -48,7 +35,7 @@ static kal_token *push_token(kal_walk *walk, uint32_t node)
 
 static kal_token *push_wait(kal_walk *walk, kal_wait *wait)
 {
-    kal_token *token = push_token(walk, wait->node);
+    kal_token *token = kal_walk_push(walk, wait->node);
     token->wait = wait;
     return token;
 }
@@ -127,7 +114,7 @@ static void follow(kal_walk *walk, const kal_token *token, kal_str branch)
         const kal_edge *edge = &node->edges[e];
         bool same = branch.p ? edge->branch.p && kal_str_eq(edge->branch, branch) : !edge->branch.p;
         if (same)
-            push_token(walk, edge->target)->event = token->event;
+            kal_walk_push(walk, edge->target)->event = token->event;
     }
 }
 
@@ -307,60 +294,6 @@ static void execute(kal_walk *walk, const kal_token *token)
     json_decref(outcome.effects);
 }
 
-/* ---- joins ---- */
-
-static void fire(kal_walk *walk, uint32_t node, json_t *event)
-{
-    walk->instance->joins[node] = KAL_JOIN_FIRED;
-    kal_token *token = push_token(walk, node);
-    token->joined = true;
-    token->event = event;
-}
-
-static void arrive(kal_walk *walk, uint32_t node, json_t *event)
-{
-    kal_instance *instance = walk->instance;
-    if (!instance->joins)
-        instance->joins = kal_arena_alloc(walk->batch->arena, kal_graph_count(walk->graph));
-    instance->dirty = true;
-    if (instance->joins[node] != KAL_JOIN_EMPTY)
-        return;
-    if (kal_graph_at(walk->graph, node)->join == KAL_JOIN_ANY) {
-        fire(walk, node, event);
-    } else {
-        instance->joins[node] = KAL_JOIN_ARRIVED;
-        walk->pending_joins++;
-    }
-}
-
-/* A live token can still reach the join. */
-static bool expected(const kal_walk *walk, uint32_t join)
-{
-    for (const kal_token *t = walk->first; t; t = t->next)
-        if (kal_graph_reaches(walk->graph, t->node, join))
-            return true;
-    for (const kal_wait *w = walk->instance->waits; w; w = w->next)
-        if (!w->dropped && w->node != KAL_GRAPH_NONE &&
-            kal_graph_reaches(walk->graph, w->node, join))
-            return true;
-    for (uint32_t n = 0; n < kal_graph_count(walk->graph); n++)
-        if (n != join && walk->instance->joins[n] == KAL_JOIN_ARRIVED &&
-            kal_graph_reaches(walk->graph, n, join))
-            return true;
-    return false;
-}
-
-static void fire_joins(kal_walk *walk)
-{
-    uint32_t count = kal_graph_count(walk->graph);
-    for (uint32_t n = 0; walk->pending_joins && n < count; n++) {
-        if (walk->instance->joins[n] == KAL_JOIN_ARRIVED && !expected(walk, n)) {
-            walk->pending_joins--;
-            fire(walk, n, NULL); /* many may have come, each with its own event */
-        }
-    }
-}
-
 static bool exits(kal_walk *walk, const json_t *event)
 {
     if (!kal_criteria_met(walk->batch, walk->instance, event))
@@ -389,7 +322,7 @@ static void step(kal_walk *walk)
     }
     const kal_graph_node *node = kal_graph_at(walk->graph, token->node);
     if (node->join != KAL_JOIN_NONE && !token->joined && !token->wait)
-        arrive(walk, token->node, token->event);
+        kal_joins_arrive(walk, token->node, token->event);
     else if (walk->nodes >= KAL_BURST_NODES && !token->wait)
         yield(walk, token);
     else if (!exits(walk, NULL))
@@ -411,7 +344,7 @@ static void walk_on(kal_walk *walk)
     while (!walk->over && walk->first) {
         step(walk);
         if (!walk->over && walk->pending_joins)
-            fire_joins(walk);
+            kal_joins_fire(walk);
     }
     instance->customer->walked = walk->nodes;
     kal_sends_release(instance->customer);
@@ -425,7 +358,7 @@ static void walk_on(kal_walk *walk)
 
 static void push_entry(kal_walk *walk, uint32_t node, json_t *event)
 {
-    kal_token *token = push_token(walk, node);
+    kal_token *token = kal_walk_push(walk, node);
     token->event = event;
     token->trigger = event ? "event" : "trigger";
 }

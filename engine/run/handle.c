@@ -258,10 +258,8 @@ static void handle_replay(kal_batch *batch, kal_customer *customer, kal_work *wo
     bool read = kal_uuid_parse(kal_json_get_str(event, "stored_id"), &id);
     json_object_del(event, "stored_id");
     if (answer && instance && instance->status == KAL_STATUS_FAILED) {
-        kal_value *row = kal_unit_row(customer->unit, KAL_TABLE_HELD_PAUSE);
-        row[0] = kal_v_uuid(instance->id);
-        row[1] = kal_v_bool(true);
-        return; /* it is told when it is retried */
+        instance->tied = true; /* it is told when it is retried */
+        return;
     }
     if (instance && kal_status_is_live(instance->status) &&
         version->flow->status == KAL_FLOW_ACTIVE) {

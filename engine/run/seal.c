@@ -127,13 +127,16 @@ static void set_timer(const kal_wait *wait, kal_value *paused, kal_value *due, k
         *due = kal_v_time(wait->due_ms);
 }
 
+static void seal_held(const kal_instance *instance)
+{
+    kal_value *held = kal_unit_row(instance->customer->unit, KAL_TABLE_HELD_PAUSE);
+    held[0] = kal_v_uuid(instance->id);
+    held[1] = kal_v_bool(kal_instance_keeps(instance));
+}
+
 static void seal_switch(const kal_instance *instance)
 {
-    bool paused = instance->status == KAL_STATUS_PAUSED;
     kal_unit *unit = instance->customer->unit;
-    kal_value *held = kal_unit_row(unit, KAL_TABLE_HELD_PAUSE);
-    held[0] = kal_v_uuid(instance->id);
-    held[1] = kal_v_bool(paused);
     for (const kal_wait *wait = instance->waits; wait; wait = wait->next) {
         if (wait->added || wait->dropped)
             continue;
@@ -174,6 +177,8 @@ static void seal_wait(kal_batch *batch, const kal_instance *instance, const kal_
 
 static void seal_instance(kal_batch *batch, const kal_instance *instance)
 {
+    if (instance->switched || instance->tied)
+        seal_held(instance);
     if (!instance->dirty)
         return;
     if (instance->row_version)
