@@ -239,3 +239,34 @@ def test_many_children_of_one_walk_each_run_once(tenant):
     assert tenant.instance(parent)["status"] == "completed"
     ended = tenant.instances(child, limit=500)
     assert len(ended) == n and {i["status"] for i in ended} == {"completed"}
+
+
+def answered(tenant, parent):
+    return [s for s in tenant.steps(parent) if s["node_id"] == "sub" and s["status"] == "completed"]
+
+
+@pytest.mark.parametrize("action", ["pause", "fail"])
+def test_a_parent_that_cannot_hear_now_is_told_later(tenant, action):
+    """Its child ends while it is paused, or has failed in another branch: the answer waits."""
+    child = tenant.new_flow(listens(tag("t")))
+    flow = tenant.new_flow(graph(
+        [start(), sub(child, wait=True), tag("after"),
+         node("w", "wait_for_event", event_type="break"),
+         node("bad", "wait_until", datetime="{{ _customer.properties.when }}")],
+        ["start -> sub", "sub -> after", "start -> w", "w -event_received-> bad"]))
+    parent = tenant.trigger(flow, "c")
+    if action == "pause":
+        tenant.ok("POST", f"/instances/{parent}/pause")
+    else:
+        tenant.event("c", "break")
+        assert tenant.instance(parent)["status"] == "failed"
+    tenant.event("c", "go")
+    wait_until(lambda: tenant.instance_of(child, "c")["status"] == "completed", what="its end")
+    assert answered(tenant, parent) == []
+    tenant.ok("PUT", "/customers/external:c", {"properties": {"when": "2020-01-01"}})
+    tenant.ok("POST", f"/instances/{parent}/" + ("resume" if action == "pause" else "retry"))
+    wait_until(lambda: answered(tenant, parent), what="the answer")
+    if action == "pause":
+        tenant.event("c", "break")
+    wait_until(lambda: tenant.instance(parent)["status"] == "completed", what="the end")
+    assert len(answered(tenant, parent)) == 1

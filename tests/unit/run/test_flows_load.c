@@ -15,7 +15,7 @@
 static PGresult *flow_row(const rig *r, kal_uuid id, int version, const char *graph,
                           const char *criteria)
 {
-    PGresult *rows = rows_new(8);
+    PGresult *rows = rows_new(10); /* no pause, no cap */
     rows_id(rows, 0, 0, r->tenant);
     rows_id(rows, 0, 1, id);
     rows_text(rows, 0, 2, "active");
