@@ -14,6 +14,7 @@ LISTS = sorted(path.stem for path in QUERIES.glob("api_*.sql")
 ROWS = 1_000_000 if os.environ.get("KALCIFER_LONG") == "1" else 200_000
 PAGE = 51
 MOST = 20 * PAGE  # rows that a node may look at, in all its loops
+DEAR = ("seqscan", "bitmapscan", "sort", "hashjoin", "mergejoin", "material")
 # A tenant's own lookup tables, which no customer makes larger.
 SMALL = {"tenant"}
 TENANT, FLOW, CUSTOMER, INSTANCE = (f"00000000-0000-7000-8000-{n:012d}" for n in (1, 2, 3, 4))
@@ -40,6 +41,8 @@ VALUES ('{FLOW}', '{TENANT}', 'large', 'active', now(), now());
 INSERT INTO flow_version (flow_id, number, tenant_id, graph, created_at)
 SELECT '{FLOW}', n, '{TENANT}', '{{{{"nodes":[{{{{"id":"w","type":"wait"}}}}]}}}}', now()
 FROM generate_series(1, {{rows}} / 100) n;
+INSERT INTO flow_version (flow_id, number, tenant_id, graph, created_at)
+SELECT id, 1, tenant_id, '{{{{}}}}', now() FROM flow WHERE id <> '{FLOW}';
 ALTER TABLE customer DISABLE TRIGGER USER;
 INSERT INTO customer (id, tenant_id, external_id, customer_key, email, tags, created_at)
 SELECT {uuid_of('n')}, '{TENANT}', 'c' || n, n, (n % 10) || '@x', json_build_array('all', 't' || n % 1000),
@@ -136,14 +139,16 @@ def limit_of(text):
 def test_a_list_is_read_by_an_index(database, name):
     """Where there is an index to read in order, nothing else is planned when all else is dear."""
     prepared = prepare(database, name)
-    database.execute("SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off")
+    for kind in DEAR:
+        database.execute(f"SET enable_{kind} = off")
     try:
         plan = explain(database, "", [None] * prepared)
     finally:
-        database.execute("RESET enable_seqscan; RESET enable_bitmapscan; RESET enable_sort")
+        for kind in DEAR:
+            database.execute(f"RESET enable_{kind}")
     for node in plan:
         kind, table = node["Node Type"], node.get("Relation Name")
-        assert "COALESCE(" not in node.get("Filter", ""), (
+        assert not re.search(r"[<>] COALESCE\(", node.get("Filter", "")), (
             f"{name}: row level security keeps what it takes for leaky out of index conditions, "
             "coalesce(…) too; (SELECT coalesce(…)) goes in")
         assert kind != "Seq Scan" or table in SMALL, f"{name} reads all of {table}"
