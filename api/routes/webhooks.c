@@ -1,5 +1,5 @@
-/* POST /webhooks/:id, the entry webhook of a flow. A flow that sets a secret takes signed requests
- * without a key; any other takes a key. */
+/* POST /webhooks/:id, the entry webhook of a flow, or of a journey's flow. A flow that sets a
+ * secret takes signed requests without a key; any other takes a key. */
 #include "api/check.h"
 #include "api/pipeline.h"
 #include "api/reply.h"
@@ -125,6 +125,8 @@ static void on_flow(kal_request *request, const kal_pg_reply *reply)
     bool found = kal_pg_count(rows) != 0;
     json_t *config = found ? kal_json_parse(kal_pg_str(rows, 0, 1), error) : NULL;
     kal_str secret = kal_json_get_str(config, "webhook_secret");
+    if (found)
+        kal_request_set_flow(request, kal_pg_uuid(rows, 0, 3));
     if (!secret.n) {
         kal_auth_check(request, enter);
     } else if (is_signed(request, secret)) {
@@ -136,7 +138,6 @@ static void on_flow(kal_request *request, const kal_pg_reply *reply)
     json_decref(config);
 }
 
-/* The id is a flow's; a journey's is to become its flow's here. */
 void kal_route_webhooks_enter(kal_request *request)
 {
     kal_uuid id;

@@ -51,7 +51,7 @@ def test_a_customers_journeys(tenant, other):
     assert page["data"][0]["flow"] == {"id": flows[2], "status": "active",
                                        "name": tenant.ok("GET", f"/flows/{flows[2]}")["data"]["name"]}
     shown = dict(page["data"][0])
-    del shown["flow"]
+    assert shown.pop("journey") is None and shown.pop("flow")
     assert shown == tenant.instance(shown["id"])
     rest = tenant.ok("GET", "/customers/external:ada/journeys",
                      params={"limit": 2, "cursor": page["next_cursor"]})
@@ -60,6 +60,15 @@ def test_a_customers_journeys(tenant, other):
     assert tenant.get("/customers/external:nobody/journeys").status_code == 404
     assert tenant.get("/customers/x/journeys").status_code == 404
     assert tenant.get(path, params={"limit": 0}).status_code == 422
+
+
+def test_a_customers_journeys_are_named(tenant):
+    journey = tenant.ok("POST", "/journeys", {"name": "Spring", "flow_id": tenant.draft(HOUR)},
+                        201)["data"]["id"]
+    tenant.ok("POST", f"/journeys/{journey}/launch")
+    tenant.ok("POST", f"/journeys/{journey}/trigger", {"customer_id": "ada"}, 201)
+    shown, = tenant.ok("GET", "/customers/external:ada/journeys")["data"]
+    assert shown["journey"] == {"id": journey, "name": "Spring", "status": "active"}
 
 
 def test_customers_are_found_by_what_is_known(tenant, other):

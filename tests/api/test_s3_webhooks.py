@@ -120,6 +120,23 @@ def test_a_repeated_message_gets_its_first_answer(tenant, nobody, signed_flow):
     assert call(nobody, twin, body).json()["data"]["started"] == 1  # ids are an endpoint's own
 
 
+def test_a_journeys_id_stands_for_its_flow(tenant, other, nobody):
+    body = {"customer_id": "ada"}
+    flow = tenant.draft(GRAPH, entry_config={"webhook_secret": SECRET})
+    journey = tenant.ok("POST", "/journeys", {"name": "j", "flow_id": flow}, 201)["data"]["id"]
+    assert error(call(nobody, journey, body)) == (422, "flow_not_active")
+    tenant.ok("POST", f"/journeys/{journey}/launch")
+    first = call(nobody, journey, body).json()
+    assert first["data"]["started"] == 1
+    assert tenant.instance(first["data"]["instance_ids"][0])["flow_id"] == flow
+    assert call(nobody, flow, body).json() == first  # the same endpoint, the same message
+    keyed = tenant.draft(GRAPH)
+    journey = tenant.ok("POST", "/journeys", {"name": "k", "flow_id": keyed}, 201)["data"]["id"]
+    tenant.ok("POST", f"/journeys/{journey}/launch")
+    assert tenant.ok("POST", f"/webhooks/{journey}", body, 202)["data"]["started"] == 1
+    assert other.post(f"/webhooks/{journey}", body).status_code == 404
+
+
 def test_a_key_brings_message_ids_too(tenant):
     flow = tenant.new_flow(GRAPH)
     body = {"customer_id": "ada"}

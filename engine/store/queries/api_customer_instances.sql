@@ -1,5 +1,5 @@
--- A customer's instances of all flows, newest first, each with its flow: $1 id or $2 external id,
--- the other null, $3 id to begin below, $4 rows, $5 journey time.
+-- A customer's instances of all flows, newest first, each with its flow and the journey around it: $1 id
+-- or $2 external id, the other null, $3 id to begin below, $4 rows, $5 journey time.
 WITH who AS MATERIALIZED (
     SELECT id, customer_key FROM customer WHERE id = $1::uuid
     UNION ALL SELECT id, customer_key FROM customer WHERE external_id = $2::text LIMIT 1
@@ -10,6 +10,11 @@ SELECT (
         UNION ALL
         SELECT 'flow', (SELECT json_build_object('id', id, 'name', name, 'status', status)
                         FROM flow WHERE id = i.flow_id)
+        UNION ALL
+        SELECT 'journey', (SELECT json_build_object('id', j.id, 'name', j.name, 'status',
+                               kal_journey_status(j.follows, f.status))
+                           FROM journey j JOIN flow f ON f.id = j.flow_id
+                           WHERE j.flow_id = i.flow_id)
     ) members
 ), i.id::text
 FROM instance i
