@@ -1,5 +1,6 @@
 """Section 1: a list costs what a page costs, however much there is. Every list statement (a file
-api_*.sql with a LIMIT by parameter) is planned as the API runs it: under row level security, prepared."""
+api_*.sql with a LIMIT by parameter) is planned as the API runs it: prepared, under row level
+security."""
 import os
 import re
 
@@ -34,7 +35,8 @@ INSERT INTO tenant (id, name, created_at) SELECT {uuid_of('n')}, n::text, now()
 FROM generate_series(2, 20) n;
 INSERT INTO tenant (id, name, created_at) VALUES ('{TENANT}', 'large', now());
 INSERT INTO flow (id, tenant_id, name, status, created_at, updated_at)
-SELECT {uuid_of('n')}, '{TENANT}', 'f', CASE n % 5000 WHEN 0 THEN 'paused' ELSE 'draft' END, now(), now()
+SELECT {uuid_of('n')}, '{TENANT}', 'f', CASE n % 5000 WHEN 0 THEN 'paused' ELSE 'draft' END,
+    now(), now()
 FROM generate_series(1, {{rows}} / 10) n;
 INSERT INTO flow (id, tenant_id, name, status, created_at, updated_at)
 VALUES ('{FLOW}', '{TENANT}', 'large', 'active', now(), now());
@@ -45,23 +47,24 @@ INSERT INTO flow_version (flow_id, number, tenant_id, graph, created_at)
 SELECT id, 1, tenant_id, '{{{{}}}}', now() FROM flow WHERE id <> '{FLOW}';
 ALTER TABLE customer DISABLE TRIGGER USER;
 INSERT INTO customer (id, tenant_id, external_id, customer_key, email, tags, created_at)
-SELECT {uuid_of('n')}, '{TENANT}', 'c' || n, n, (n % 10) || '@x', json_build_array('all', 't' || n % 1000),
-    now()
+SELECT {uuid_of('n')}, '{TENANT}', 'c' || n, n, (n % 10) || '@x',
+    json_build_array('all', 't' || n % 1000), now()
 FROM generate_series(1, {{rows}}) n;
 INSERT INTO customer_tag SELECT '{TENANT}', tag, id
 FROM customer CROSS JOIN json_array_elements_text(tags) tag;
 INSERT INTO customer (id, tenant_id, external_id, customer_key, created_at)
 VALUES ('{CUSTOMER}', '{TENANT}', 'large', 0, now());
-INSERT INTO instance (id, tenant_id, flow_id, version, customer_uuid, customer_id, customer_key, shard,
-    status, context, entered_at)
+INSERT INTO instance (id, tenant_id, flow_id, version, customer_uuid, customer_id, customer_key,
+    shard, status, context, entered_at)
 SELECT {uuid_of('n')}, '{TENANT}', '{FLOW}', 1,
     CASE n % 5 WHEN 0 THEN '{CUSTOMER}' ELSE {uuid_of('n')} END,
     CASE n % 5 WHEN 0 THEN 'large' ELSE 'c' || n END, CASE n % 5 WHEN 0 THEN 0 ELSE n END, 0,
     CASE WHEN n = 7 THEN 'failed' ELSE 'completed' END, '{{{{}}}}', now()
 FROM generate_series(1, {{rows}}) n;
-INSERT INTO step (id, instance_id, tenant_id, node_id, node_type, version, status, started_at, completed_at)
-SELECT {uuid_of('n')}, CASE n % 5 WHEN 0 THEN '{INSTANCE}' ELSE {uuid_of('n')} END, '{TENANT}', 'w', 'wait',
-    1, 'completed', now(), now()
+INSERT INTO step (id, instance_id, tenant_id, node_id, node_type, version, status, started_at,
+    completed_at)
+SELECT {uuid_of('n')}, CASE n % 5 WHEN 0 THEN '{INSTANCE}' ELSE {uuid_of('n')} END, '{TENANT}',
+    'w', 'wait', 1, 'completed', now(), now()
 FROM generate_series(1, {{rows}}) n;
 ANALYZE"""
 
@@ -115,9 +118,12 @@ def prepare(cursor, name):
     return max(int(number) for number in re.findall(r"\$(\d+)", text))
 
 
+def call_of(values):
+    return f"EXECUTE listing ({', '.join(['%s'] * len(values))})"
+
+
 def explain(cursor, options, values):
-    cursor.execute(f"EXPLAIN ({options}FORMAT JSON) EXECUTE listing ({', '.join(['%s'] * len(values))})",
-                   values)
+    cursor.execute(f"EXPLAIN ({options}FORMAT JSON) {call_of(values)}", values)
     return list(nodes(cursor.fetchone()[0][0]["Plan"]))
 
 
@@ -177,9 +183,10 @@ def test_a_page_costs_a_page(database, name):
         values = [asked.get(number, str(PAGE) if number == limit else None)
                   for number in range(1, prepared + 1)]
         for node in explain(database, "ANALYZE, TIMING OFF, ", values):
-            read = (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
+            rows = node["Actual Rows"] + node.get("Rows Removed by Filter", 0)
+            read = rows * node["Actual Loops"]
             assert read <= MOST, f"{name} {asked}: {node['Node Type']} looks at {read} rows"
-        database.execute(f"EXECUTE listing ({', '.join(['%s'] * prepared)})", values)
+        database.execute(call_of(values), values)
         found = database.fetchall()
         assert found or asked.get(4) == "running", f"{name} {asked} finds nothing"
 

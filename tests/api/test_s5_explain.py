@@ -16,8 +16,8 @@ def reasons(tenant, instance):
 def waiting(tenant, **config):
     """An instance of ann that waits in w."""
     flow = tenant.new_flow(graph(
-        [start(), node("w", "wait_for_event", **{"event_type": "paid", **config}), node("e", "exit"),
-         node("t", "exit")],
+        [start(), node("w", "wait_for_event", **{"event_type": "paid", **config}),
+         node("e", "exit"), node("t", "exit")],
         ["start -> w", "w -event_received-> e", "w -timed_out-> t"]))
     tenant.event("ann", "start")
     return tenant.instance_of(flow, "ann")["id"]
@@ -27,7 +27,7 @@ def test_decisions_show_the_values_of_their_moment(tenant):
     flow = tenant.new_flow(graph(
         [start(), node("plan", "condition", field="_customer.properties.plan", value="pro"),
          node("rich", "condition", expression="_customer.properties.score * 2 > 10"),
-         node("split", "ab_split", variants=[{"key": "a", "weight": 50}, {"key": "b", "weight": 50}]),
+         node("split", "ab_split", variants=[{"key": key, "weight": 50} for key in "ab"]),
          node("gate", "preference_gate", channel="email"), node("w", "wait", duration="1d"),
          node("x", "exit")],
         ["start -> plan", "plan -true-> rich", "plan -false-> x", "rich -true-> split",

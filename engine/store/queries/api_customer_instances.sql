@@ -1,5 +1,5 @@
--- A customer's instances of all flows, newest first, each with its flow and the journey around it: $1 id
--- or $2 external id, the other null, $3 id to begin below, $4 rows, $5 journey time.
+-- A customer's instances of all flows, newest first, each with its flow and the journey around it:
+-- $1 id or $2 external id, the other null, $3 id to begin below, $4 rows, $5 journey time.
 WITH who AS MATERIALIZED (
     SELECT id, customer_key FROM customer WHERE id = $1::uuid
     UNION ALL SELECT id, customer_key FROM customer WHERE external_id = $2::text LIMIT 1

@@ -1,7 +1,7 @@
--- All that tells why an instance is where it is: the instance, its flow's state and version's graph,
--- its waits, its last 1000 steps, the customer's last 100 events since a day before it began, and
--- the ids of those that are held for it; outputs and data over 16 KB are left out: $1 id, $2 journey
--- time.
+-- All that tells why an instance is where it is: the instance, its flow's state and version's
+-- graph, its waits, its last 1000 steps, the customer's last 100 events since a day before it
+-- began, and the ids of those that are held for it; outputs and data over 16 KB are left out:
+-- $1 id, $2 journey time.
 SELECT json_build_object(
     'instance', kal_instance_json(i, $2::timestamptz),
     'flow', (SELECT json_build_object('status', status, 'exit_criteria', exit_criteria)

@@ -3,7 +3,8 @@
 SELECT kal_instance_json(i.*::instance, $6::timestamptz), i.id::text
 FROM (
     (SELECT * FROM instance x
-     WHERE x.flow_id = $1::uuid AND x.status = $4::text AND ($5::int4 IS NULL OR x.version = $5::int4)
+     WHERE x.flow_id = $1::uuid AND x.status = $4::text
+         AND ($5::int4 IS NULL OR x.version = $5::int4)
          AND x.status IN ('running', 'paused', 'failed', 'exited')
          AND x.id < (SELECT coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
      ORDER BY x.id DESC LIMIT $3::int4)

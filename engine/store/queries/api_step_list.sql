@@ -2,7 +2,8 @@
 -- $3 rows.
 WITH page AS MATERIALIZED (
     SELECT * FROM step
-    WHERE instance_id = $1::uuid AND id > (SELECT coalesce($2::uuid, '00000000-0000-0000-0000-000000000000'))
+    WHERE instance_id = $1::uuid
+        AND id > (SELECT coalesce($2::uuid, '00000000-0000-0000-0000-000000000000'))
     ORDER BY id LIMIT $3::int4
 )
 SELECT row_to_json(s), s.id::text FROM (
