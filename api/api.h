@@ -46,6 +46,7 @@ struct kal_api_thread {
     struct kal_request *requests; /* not answered */
     struct kal_conn *conns;
     struct kal_inbox *inbox; /* descriptors from the acceptor */
+    kal_buf document;        /* of GET /openapi.json, once it was asked for */
     bool stopping;
 };
 

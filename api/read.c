@@ -5,9 +5,6 @@
 
 #include <string.h>
 
-#define LIMIT_DEFAULT 50
-#define LIMIT_MOST 500
-
 typedef struct reading {
     kal_request *request;
     kal_args *args;
@@ -102,8 +99,8 @@ static bool add_limit(reading *r)
 {
     kal_str text = kal_request_query(r->request, "limit");
 
-    r->limit = LIMIT_DEFAULT;
-    if (text.p && (!kal_str_int(text, &r->limit) || r->limit < 1 || r->limit > LIMIT_MOST)) {
+    r->limit = KAL_LIMIT_DEFAULT;
+    if (text.p && (!kal_str_int(text, &r->limit) || r->limit < 1 || r->limit > KAL_LIMIT_MOST)) {
         kal_reply_invalid(r->request, "limit", "is invalid");
         return false;
     }

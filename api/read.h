@@ -8,6 +8,8 @@
 #include "store/pg.h"
 
 #define KAL_READ_PARAMS 8
+#define KAL_LIMIT_DEFAULT 50 /* rows of a list */
+#define KAL_LIMIT_MOST 500
 
 struct kal_request;
 

@@ -15,7 +15,7 @@ static void settle(kal_request *request)
     atomic_fetch_sub_explicit(&request->thread->api->in_flight, 1, memory_order_relaxed);
 }
 
-static const char *reason(int status)
+const char *kal_reply_reason(int status)
 {
     static const struct {
         int status;
@@ -25,6 +25,7 @@ static const char *reason(int status)
         {201, "Created"},
         {202, "Accepted"},
         {204, "No Content"},
+        {304, "Not Modified"},
         {400, "Bad Request"},
         {401, "Unauthorized"},
         {403, "Forbidden"},
@@ -52,12 +53,16 @@ static void count(kal_request *request, int status)
                     status);
 }
 
-static void add_header(h2o_req_t *http, const char *name, size_t name_len, const char *value)
+void kal_reply_header(kal_request *request, const char *name, const char *value)
 {
+    h2o_req_t *http = request->http;
     size_t len = strlen(value);
-    h2o_iovec_t copy = h2o_strdup(&http->pool, value, len);
 
-    h2o_add_header_by_str(&http->pool, &http->res.headers, name, name_len, 1, NULL, copy.base, len);
+    if (!http)
+        return;
+    h2o_iovec_t copy = h2o_strdup(&http->pool, value, len);
+    h2o_add_header_by_str(&http->pool, &http->res.headers, name, strlen(name), 1, NULL, copy.base,
+                          len);
 }
 
 void kal_reply_typed(kal_request *request, int status, const char *type, const char *body,
@@ -67,15 +72,15 @@ void kal_reply_typed(kal_request *request, int status, const char *type, const c
 
     if (!http)
         return;
+    kal_reply_header(request, "x-request-id", request->id);
     count(request, status);
     settle(request);
     http->res.status = status;
-    http->res.reason = reason(status);
+    http->res.reason = kal_reply_reason(status);
     http->res.content_length = len;
-    if (status != 204)
+    if (status != 204 && status != 304)
         h2o_add_header(&http->pool, &http->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, type,
                        strlen(type));
-    add_header(http, H2O_STRLIT("x-request-id"), request->id);
     if (atomic_load_explicit(&request->thread->api->draining, memory_order_relaxed))
         http->http1_is_persistent = 0;
     h2o_send_inline(http, body, len);
@@ -132,7 +137,7 @@ void kal_reply_limited(kal_request *request, int64_t retry_after)
                  kal_err_code(KAL_ERR_RATE_LIMIT_EXCEEDED),
                  kal_err_text(KAL_ERR_RATE_LIMIT_EXCEEDED), (long long)retry_after);
     snprintf(seconds, sizeof(seconds), "%lld", (long long)retry_after);
-    add_header(request->http, H2O_STRLIT("retry-after"), seconds);
+    kal_reply_header(request, "retry-after", seconds);
     kal_reply(request, kal_err_status(KAL_ERR_RATE_LIMIT_EXCEEDED), body, (size_t)n);
 }
 

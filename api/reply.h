@@ -12,6 +12,10 @@ void kal_reply(kal_request *request, int status, const char *body, size_t len);
 /* The same with another content type (static text). */
 void kal_reply_typed(kal_request *request, int status, const char *type, const char *body,
                      size_t len);
+/* Adds a header (copied) to the answer to come; the name is static text. */
+void kal_reply_header(kal_request *request, const char *name, const char *value);
+/* What HTTP calls a status ("Not Found"). Static text. */
+const char *kal_reply_reason(int status);
 /* {"error", "message"}; NULL: the code's own text. */
 void kal_reply_error(kal_request *request, kal_err err, const char *message);
 /* {"error": code, "errors": errors}; takes the reference over. */

@@ -55,6 +55,15 @@ static const kal_route *find(const kal_route *routes, size_t count, kal_str meth
     return NULL;
 }
 
+const char *kal_router_below_journey(const char *pattern)
+{
+    size_t n = sizeof(FLOWS) - 1;
+
+    if (strncmp(pattern, FLOWS "/", n + 1) != 0 || !strchr(pattern + n + 1, '/'))
+        return NULL;
+    return pattern + n;
+}
+
 /* Takes "/api/v1/journeys" off a path that goes on behind a journey's id. */
 static bool below_journey(kal_str *path)
 {

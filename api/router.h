@@ -4,6 +4,7 @@
 #ifndef KAL_API_ROUTER_H
 #define KAL_API_ROUTER_H
 
+#include "api/doc.h"
 #include "api/limits.h"
 #include "api/read.h"
 #include "base/buf.h"
@@ -32,8 +33,9 @@ typedef struct kal_route {
     kal_scope scope;
     kal_rate_class rate;
     void (*handle)(kal_request *request); /* NULL: `read` answers */
-    kal_read read;
-    size_t max_body; /* bytes; 0: 1 MiB */
+    kal_read read;                        /* beside a handler: its parameters, for the document */
+    size_t max_body;                      /* bytes; 0: 1 MiB */
+    kal_doc doc;                          /* a row without it does not compile */
 } kal_route;
 
 typedef struct kal_route_match {
@@ -45,6 +47,8 @@ typedef struct kal_route_match {
 /* All routes of the API, `count` of them. */
 const kal_route *kal_routes(size_t *count);
 
+/* What of a flow's pattern lies below a journey too ("/:id/pause"); NULL: nothing. */
+const char *kal_router_below_journey(const char *pattern);
 /* Finds the row; HEAD takes GET's, and what lies below a flow lies below the journey around it
  * too, in the same row. NOT_FOUND, or METHOD_NOT_ALLOWED with the methods that the path
  * knows ("GET, HEAD, PUT") appended to allow. */

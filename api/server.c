@@ -70,6 +70,7 @@ void kal_api_free(kal_api *api)
         kal_auth_free(thread->auth);
         kal_stats_free(thread->stats);
         kal_inbox_free(thread->inbox);
+        kal_buf_deinit(&thread->document);
         kal_free(thread);
     }
     kal_acceptor_free(api->acceptor);

@@ -4,8 +4,8 @@
 
 #include <stdatomic.h>
 
-static const int statuses[] = {200, 201, 202, 204, 400, 401, 403, 404,
-                               405, 409, 413, 422, 429, 500, 503};
+static const int statuses[] = {200, 201, 202, 204, 304, 400, 401, 403,
+                               404, 405, 409, 413, 422, 429, 500, 503};
 
 #define SLOTS (sizeof(statuses) / sizeof(statuses[0]))
 

@@ -9,6 +9,8 @@ void kal_route_health(kal_request *request);
 void kal_route_health_ready(kal_request *request);
 void kal_route_info(kal_request *request);
 void kal_route_metrics(kal_request *request);
+void kal_route_openapi(kal_request *request);
+void kal_route_docs(kal_request *request);
 
 void kal_route_tenants_create(kal_request *request);
 void kal_route_tenants_get(kal_request *request);
