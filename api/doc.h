@@ -20,7 +20,7 @@ typedef struct kal_doc {
     const char *summary;
     kal_schema body; /* NONE: it takes none */
     int status;      /* of success */
-    int also;        /* another status with the same answer; 0: none */
+    int also;        /* another status with the same answer (304: with none); 0: none */
     kal_answer answer;
     kal_schema schema; /* of the answer */
 } kal_doc;

@@ -222,7 +222,7 @@ static void add_answer(json_t *responses, const kal_route *route, int status)
     json_object_set_new(responses, name,
                         json_pack("{s:s, s:o, s:o*}", "description", kal_reply_reason(status),
                                   "headers", kal_openapi_headers(), "content",
-                                  answer_content(route)));
+                                  status == 304 ? NULL : answer_content(route)));
 }
 
 /* An open route that counts against a tenant's limits knows its caller by itself: by a key, or by a

@@ -198,9 +198,9 @@ static const kal_route routes[] = {
      DOES("Merge settings into a tenant's", TENANT_CHANGE, 200, DATA, TENANT)},
 
     {"GET", V1 "/openapi.json", OPEN, KAL_RATE_NONE, kal_route_openapi, {0}, 0,
-     DOES("This document", NONE, 200, BARE, OPENAPI)},
+     {"This document", KAL_SCHEMA_NONE, 200, 304, KAL_ANSWER_BARE, KAL_SCHEMA_OPENAPI}},
     {"GET", "/docs", OPEN, KAL_RATE_NONE, kal_route_docs, {0}, 0,
-     DOES("This document as a page", NONE, 200, HTML, NONE)},
+     {"This document as a page", KAL_SCHEMA_NONE, 200, 304, KAL_ANSWER_HTML, KAL_SCHEMA_NONE}},
     {"GET", "/health", OPEN, KAL_RATE_NONE, kal_route_health, {0}, 0,
      DOES("Whether the process answers", NONE, 200, BARE, HEALTH)},
     {"GET", "/health/ready", OPEN, KAL_RATE_NONE, kal_route_health_ready, {0}, 0,

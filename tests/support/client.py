@@ -5,6 +5,7 @@ from http.client import HTTPConnection
 
 import requests
 
+from support import document
 from support.server import ADMIN_KEY, until
 
 V1 = "/api/v1"
@@ -12,7 +13,8 @@ numbers = itertools.count(1)
 
 
 class Client:
-    """Requests under /api/v1 with a key; a path that begins with // goes to the root."""
+    """Requests under /api/v1 with a key; a path that begins with // goes to the root. Every answer
+    must be as the API's document says."""
 
     def __init__(self, base, key=None):
         self.base = base
@@ -28,7 +30,10 @@ class Client:
             more["data"] = json.dumps(body)
             more["headers"] = {"Content-Type": "application/json", **more.get("headers", {})}
         more.setdefault("timeout", 60)
-        return self.session.request(method, self.url(path), **more)
+        answer = self.session.request(method, self.url(path), **more)
+        if not more.get("stream"):
+            document.of(self.base).check(method, self.url(path), answer)
+        return answer
 
     def get(self, path, **more):
         return self.request("GET", path, **more)
