@@ -47,22 +47,14 @@ class Session:
         self.connection.autocommit = False
         self.cursor = self.connection.cursor()
 
-    def types(self, text):
-        self.cursor.execute("PREPARE asked AS " + text.replace("%", "%%"))
-        self.cursor.execute("SELECT parameter_types::text[] FROM pg_prepared_statements "
-                            "WHERE name = 'asked'")
-        types = self.cursor.fetchone()[0]
-        self.cursor.execute("DEALLOCATE asked")
-        self.connection.rollback()
-        return types
-
     def prepare(self, text):
+        """Makes the statement the one that runs; the types of its parameters."""
+        self.cursor.execute("DEALLOCATE ALL")
         self.cursor.execute("PREPARE asked AS " + text.replace("%", "%%"))
+        self.cursor.execute("SELECT parameter_types::text[] FROM pg_prepared_statements")
+        types = self.cursor.fetchone()[0]
         self.connection.commit()
-
-    def forget(self):
-        self.cursor.execute("DEALLOCATE asked")
-        self.connection.commit()
+        return types
 
     def run(self, tenant, types, values, look=None):
         """(rows, how many were touched, look() when something was written) of the prepared
@@ -162,9 +154,7 @@ def test_conditions_on_the_tenant_are_deleted_from_the_copy():
 @pytest.mark.parametrize("name", [name for name in STATEMENTS if name not in OWNER_STATEMENTS])
 def test_a_statement_without_its_tenant_finds_nothing_of_another(session, world, name):
     text = STATEMENTS[name]
-    types = session.types(text)
-    found = False
-    session.prepare(text)
+    types, found = session.prepare(text), False
     for values in world.values(types):
         try:
             found = session.run(world.first.id, types, values)[1] > 0
@@ -174,7 +164,6 @@ def test_a_statement_without_its_tenant_finds_nothing_of_another(session, world,
             continue  # values that do not fit together
         if found:
             break
-    session.forget()
     assert found, "its own tenant finds nothing either: this shows nothing"
     session.prepare(without_tenant(text))
     for values in world.values(types):
@@ -186,7 +175,6 @@ def test_a_statement_without_its_tenant_finds_nothing_of_another(session, world,
         shown = [mark for mark in (SECRET, *world.ids) if mark in str(rows)]
         assert not shown, f"{values}: {rows}"
         assert after in (None, world.before), f"{values}: something of the first tenant's changed"
-    session.forget()
 
 
 def test_the_api_s_role_owns_and_bypasses_nothing(sql):
