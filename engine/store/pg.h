@@ -62,6 +62,8 @@ void kal_pg_call_free(kal_pg_call *call);
 void kal_pg_call_add(kal_pg_call *call, kal_sql sql, kal_args *args);
 /* Appends a statement with one parameter. */
 void kal_pg_call_add_one(kal_pg_call *call, kal_sql sql, kal_value value);
+/* Puts a statement ahead of all; the reply counts from the others. Takes ownership of args. */
+void kal_pg_call_precede(kal_pg_call *call, kal_sql sql, kal_args *args);
 /* Sends; takes ownership of the call. While the connection is down the callback gets UNAVAILABLE
  * (on the next loop turn, never inside this function). */
 void kal_pg_send(kal_pg *pg, kal_pg_call *call, kal_pg_cb cb, void *data);

@@ -36,6 +36,15 @@ void kal_pg_call_add(kal_pg_call *call, kal_sql sql, kal_args *args)
     call->n++;
 }
 
+void kal_pg_call_precede(kal_pg_call *call, kal_sql sql, kal_args *args)
+{
+    kal_pg_call_add(call, sql, args);
+    kal_pg_item last = call->items[call->n - 1];
+    memmove(call->items + 1, call->items, (call->n - 1) * sizeof last);
+    call->items[0] = last;
+    call->before++;
+}
+
 void kal_pg_call_add_one(kal_pg_call *call, kal_sql sql, kal_value value)
 {
     kal_args *args = kal_args_new();
@@ -75,23 +84,25 @@ void kal_pg_call_fail(kal_pg_call *call, size_t item, PGresult *error)
 }
 
 /* The server's error, in the reply's terms. */
-static void tell_error(const PGresult *error, kal_pg_reply *reply)
+static void tell_error(const kal_pg_call *call, kal_pg_reply *reply)
 {
+    const PGresult *error = call->error;
     const char *sqlstate = PQresultErrorField(error, PG_DIAG_SQLSTATE);
     const char *message = PQresultErrorField(error, PG_DIAG_MESSAGE_PRIMARY);
     if (sqlstate)
         memcpy(reply->sqlstate, sqlstate, strnlen(sqlstate, sizeof reply->sqlstate - 1));
     reply->message = message ? message : PQresultErrorMessage(error);
+    reply->failed = call->failed > call->before ? call->failed - call->before : 0;
 }
 
 void kal_pg_call_answer(kal_pg_call *call)
 {
-    kal_pg_reply reply = {.message = "", .count = call->n, .rows = call->rows};
+    kal_pg_reply reply = {
+        .message = "", .count = call->n - call->before, .rows = call->rows + call->before};
     if (call->error) {
-        tell_error(call->error, &reply);
+        tell_error(call, &reply);
         reply.err = kal_pg_sqlstate_err(reply.sqlstate);
-        reply.failed = call->failed;
-        reply.count = call->failed;
+        reply.count = reply.failed;
     }
     call->cb(call->data, &reply);
     kal_pg_call_free(call);
@@ -100,10 +111,8 @@ void kal_pg_call_answer(kal_pg_call *call)
 void kal_pg_call_lose(kal_pg_call *call, kal_err err, bool unknown, const char *message)
 {
     kal_pg_reply reply = {.err = err, .unknown = unknown, .message = message};
-    if (call->error) {
-        tell_error(call->error, &reply);
-        reply.failed = call->failed;
-    }
+    if (call->error)
+        tell_error(call, &reply);
     call->cb(call->data, &reply);
     kal_pg_call_free(call);
 }

@@ -22,6 +22,7 @@ struct kal_pg_call {
     kal_pg_item *items;
     kal_pg_rows **rows; /* results, which are PGresults in truth */
     size_t n, cap;
+    size_t before;   /* items ahead of the caller's, of which it hears nothing */
     size_t prepares; /* sections with a Prepare that are not answered */
     size_t at;       /* the item that the next result belongs to */
     PGresult *error; /* the first error */
