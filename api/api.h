@@ -7,6 +7,7 @@
 #include "api/acceptor.h"
 #include "api/auth.h"
 #include "api/http.h"
+#include "api/jwt.h"
 #include "api/limits.h"
 #include "api/stats.h"
 #include "base/config.h"
@@ -23,6 +24,7 @@ typedef struct kal_api {
     const char *version;
     kal_limits *limits;
     kal_acceptor *acceptor;
+    kal_jwt_key *jwt_key;             /* of RS256; NULL: none */
     kal_rate rates[KAL_RATE_CLASSES]; /* of tenants without settings of their own */
     uint64_t began_ns;
     unsigned turn;               /* of the thread that gets the next connection */

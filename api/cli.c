@@ -51,6 +51,8 @@ static const command commands[] = {
      kal_cli_export},
     {"apply", "bring a tenant's flows and journeys to what files say", "--data --tenant --dry-run",
      "DIR", kal_cli_apply},
+    {"audit verify", "check that nobody has changed the audit log", "--data --tenant", NULL,
+     kal_cli_audit_verify},
     {"config", "show the settings in force and where they came from", "--data --listen --threads",
      NULL, kal_cli_config},
     {"doctor", "check what the server needs", "--data --listen", NULL, kal_cli_doctor},

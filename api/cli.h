@@ -34,6 +34,7 @@ int kal_cli_tenant_create(kal_cli *cli);
 int kal_cli_key_create(kal_cli *cli);
 int kal_cli_export(kal_cli *cli);
 int kal_cli_apply(kal_cli *cli);
+int kal_cli_audit_verify(kal_cli *cli);
 int kal_cli_config(kal_cli *cli);
 int kal_cli_doctor(kal_cli *cli);
 int kal_cli_version(kal_cli *cli);

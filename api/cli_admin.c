@@ -1,4 +1,5 @@
-/* `migrate`, `tenant create` and `key create`. */
+/* `migrate`, `tenant create`, `key create` and `audit verify`. */
+#include "api/audit.h"
 #include "api/cli.h"
 #include "api/database.h"
 #include "api/tenant.h"
@@ -103,10 +104,10 @@ int kal_cli_tenant_create(kal_cli *cli)
     }
     if (!kal_cli_open(cli, &database, NULL))
         return KAL_EXIT_FAILED;
-    kal_database_call(
-        database.conninfo,
-        kal_tenant_create(kal_str_of(cli->name), kal_cli_now(database.conninfo), &made), on_done,
-        &o);
+    int64_t now_ms = kal_cli_now(database.conninfo);
+    kal_pg_call *call = kal_tenant_create(kal_str_of(cli->name), now_ms, &made);
+    kal_audit_tell(call, "cli", NULL, "create", now_ms);
+    kal_database_call(database.conninfo, call, on_done, &o);
     kal_database_close(&database);
     if (strcmp(o.sqlstate, "23505") == 0)
         return kal_cli_fail(cli, "there is a tenant of this name already");
@@ -146,8 +147,7 @@ int kal_cli_key_create(kal_cli *cli)
 {
     kal_database database = {0};
     outcome o = {0};
-    char key[KAL_KEY_TEXT + 1];
-    kal_uuid tenant;
+    kal_new_key key = {.expires_ms = INT64_MAX};
 
     if (!cli->tenant || !cli->role || !kal_role_parse(kal_str_of(cli->role))) {
         fprintf(stderr, "kalcifer: key create needs --tenant and --role viewer, editor or admin\n");
@@ -155,11 +155,14 @@ int kal_cli_key_create(kal_cli *cli)
     }
     if (!kal_cli_open(cli, &database, NULL))
         return KAL_EXIT_FAILED;
-    int status = kal_cli_tenant(cli, database.conninfo, &tenant);
+    int status = kal_cli_tenant(cli, database.conninfo, &key.tenant);
     if (status == KAL_EXIT_OK) {
+        int64_t now_ms = kal_cli_now(database.conninfo);
         kal_pg_call *call = kal_pg_call_new();
-        kal_tenant_add_key(call, tenant, cli->name ? cli->name : cli->role, cli->role,
-                           kal_cli_now(database.conninfo), key);
+        key.name = kal_str_of(cli->name ? cli->name : cli->role);
+        key.role = kal_str_of(cli->role);
+        kal_tenant_add_key(call, &key, now_ms);
+        kal_audit_tell(call, "cli", NULL, "create", now_ms);
         kal_database_call(database.conninfo, call, on_done, &o);
     }
     kal_database_close(&database);
@@ -167,5 +170,77 @@ int kal_cli_key_create(kal_cli *cli)
         return status;
     if (o.err != KAL_OK)
         return kal_cli_fail(cli, o.message);
-    return kal_cli_print(cli, key, json_pack("{s:s, s:s}", "api_key", key, "role", cli->role));
+    return kal_cli_print(cli, key.key,
+                         json_pack("{s:s, s:s}", "api_key", key.key, "role", cli->role));
+}
+
+typedef struct verdict {
+    outcome outcome;
+    int64_t rows;
+    json_t *broken; /* array of {tenant_id, number, problem} */
+} verdict;
+
+static void on_verified(void *data, const kal_pg_reply *reply)
+{
+    verdict *v = data;
+    char tenant[KAL_UUID_TEXT + 1];
+
+    keep(&v->outcome, reply);
+    for (size_t i = 0; reply->err == KAL_OK && i < kal_pg_count(reply->rows[1]); i++) {
+        kal_str problem = kal_pg_str(reply->rows[1], i, 2);
+        kal_uuid_format(kal_pg_uuid(reply->rows[1], i, 0), tenant);
+        json_array_append_new(v->broken,
+                              json_pack("{s:s, s:I, s:s%}", "tenant_id", tenant, "number",
+                                        (json_int_t)kal_pg_int(reply->rows[1], i, 1), "problem",
+                                        problem.p, problem.n));
+    }
+    if (reply->err == KAL_OK)
+        v->rows = kal_pg_int(reply->rows[0], 0, 0);
+}
+
+static int tell_verdict(kal_cli *cli, verdict *v)
+{
+    kal_buf text = {0};
+    size_t i;
+    json_t *link;
+
+    if (json_array_size(v->broken) == 0)
+        kal_buf_printf(&text, "%lld rows, every chain is whole", (long long)v->rows);
+    json_array_foreach(v->broken, i, link)
+        kal_buf_printf(&text, "%stenant %s, row %lld: %s", i ? "\n" : "",
+                       json_string_value(json_object_get(link, "tenant_id")),
+                       (long long)json_integer_value(json_object_get(link, "number")),
+                       json_string_value(json_object_get(link, "problem")));
+    bool whole = json_array_size(v->broken) == 0;
+    int status = kal_cli_print(cli, text.data,
+                               json_pack("{s:b, s:I, s:O}", "whole", whole, "rows",
+                                         (json_int_t)v->rows, "broken", v->broken));
+    kal_buf_deinit(&text);
+    return whole ? status : KAL_EXIT_FAILED;
+}
+
+int kal_cli_audit_verify(kal_cli *cli)
+{
+    kal_database database = {0};
+    verdict v = {.broken = json_array()};
+    kal_uuid tenant;
+    int status = KAL_EXIT_FAILED;
+
+    if (!kal_cli_open(cli, &database, NULL))
+        goto done;
+    status = cli->tenant ? kal_cli_tenant(cli, database.conninfo, &tenant) : KAL_EXIT_OK;
+    if (status == KAL_EXIT_OK) {
+        kal_value which = cli->tenant ? kal_v_uuid(tenant) : kal_v_null(KAL_UUID);
+        kal_pg_call *call = kal_pg_call_new();
+        kal_pg_call_add_one(call, KAL_SQL_AUDIT_COUNT, which);
+        kal_pg_call_add_one(call, KAL_SQL_AUDIT_VERIFY, which);
+        kal_database_call(database.conninfo, call, on_verified, &v);
+    }
+    kal_database_close(&database);
+    if (status == KAL_EXIT_OK)
+        status =
+            v.outcome.err == KAL_OK ? tell_verdict(cli, &v) : kal_cli_fail(cli, v.outcome.message);
+done:
+    json_decref(v.broken);
+    return status;
 }

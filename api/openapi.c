@@ -72,9 +72,11 @@ static json_t *schema_of(kal_param_kind kind)
                          KAL_LIMIT_MOST, "default", KAL_LIMIT_DEFAULT);
     case KAL_PARAM_INT:
         return json_pack("{s:s}", "type", "integer");
-    case KAL_PARAM_TEXT:
+    case KAL_PARAM_TIME:
+        return json_pack("{s:s, s:s}", "type", "string", "format", "date-time");
     case KAL_PARAM_FLOW_STATUS:
         return json_pack("{s:[s, s, s, s]}", "enum", "draft", "active", "paused", "archived");
+    case KAL_PARAM_TEXT:
     case KAL_PARAM_NOW:
     case KAL_PARAM_NONE:
         break;
@@ -126,6 +128,7 @@ static const char *query_name(const kal_param *param)
         return "limit";
     case KAL_PARAM_INT:
     case KAL_PARAM_TEXT:
+    case KAL_PARAM_TIME:
     case KAL_PARAM_FLOW_STATUS:
         return param->name;
     case KAL_PARAM_ID:

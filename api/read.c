@@ -140,6 +140,19 @@ static bool add_flow_status(reading *r, const char *name)
     return ok;
 }
 
+static bool add_time(reading *r, const char *name)
+{
+    kal_str text = kal_request_query(r->request, name);
+    int64_t ms;
+
+    if (text.p && !kal_clock_parse(text, &ms)) {
+        kal_reply_invalid(r->request, name, "is invalid");
+        return false;
+    }
+    kal_args_add(r->args, text.p ? kal_v_time(ms) : kal_v_null(KAL_TIMESTAMP));
+    return true;
+}
+
 static bool add_param(reading *r, const kal_param *param)
 {
     switch (param->kind) {
@@ -159,6 +172,8 @@ static bool add_param(reading *r, const kal_param *param)
         return add_int(r, param->name);
     case KAL_PARAM_FLOW_STATUS:
         return add_flow_status(r, param->name);
+    case KAL_PARAM_TIME:
+        return add_time(r, param->name);
     case KAL_PARAM_TEXT:
         kal_args_add(r->args, kal_v_str(KAL_TEXT, kal_request_query(r->request, param->name)));
         return true;

@@ -33,13 +33,14 @@ typedef enum kal_param_kind {
     KAL_PARAM_LIMIT,      /* ?limit, int4: one more than asked for, to see whether there is more */
     KAL_PARAM_TEXT,       /* ?name, text or null */
     KAL_PARAM_INT,        /* ?name, int4 or null */
+    KAL_PARAM_TIME,       /* ?name, timestamptz or null: an ISO-8601 instant, else 422 */
     KAL_PARAM_NOW,        /* journey time */
     KAL_PARAM_FLOW_STATUS /* ?name, a flow's status or null */
 } kal_param_kind;
 
 typedef struct kal_param {
     kal_param_kind kind;
-    const char *name; /* of the query parameter, for TEXT, INT and FLOW_STATUS */
+    const char *name; /* of the query parameter, for TEXT, INT, TIME and FLOW_STATUS */
 } kal_param;
 
 typedef struct kal_read {

@@ -1,5 +1,6 @@
 #include "api/request.h"
 
+#include "api/audit.h"
 #include "api/reply.h"
 #include "base/alloc.h"
 
@@ -68,6 +69,7 @@ void kal_request_unref(kal_request *request)
         return;
     json_decref(request->body);
     kal_free(request->state);
+    kal_free(request->subject);
     kal_free(request);
 }
 
@@ -195,6 +197,45 @@ void kal_request_set_flow(kal_request *request, kal_uuid flow)
     memcpy(request->text + (request->params[0].p - request->text), text, KAL_UUID_TEXT);
 }
 
+void kal_request_actor(const kal_request *request, kal_buf *out)
+{
+    char key[KAL_UUID_TEXT + 1];
+
+    if (request->route->scope == KAL_SCOPE_OPERATOR) {
+        kal_buf_puts(out, "operator");
+    } else if (request->caller.subject) {
+        kal_buf_printf(out, "jwt:%s", request->caller.subject);
+    } else {
+        kal_uuid_format(request->caller.key, key);
+        kal_buf_printf(out, "key:%s", key);
+    }
+}
+
+/* What the audit log calls an update by this route: a POST by the last word of its path. */
+static const char *verb_of(const kal_route *route)
+{
+    if (strcmp(route->method, "POST") == 0)
+        return strrchr(route->pattern, '/') + 1;
+    return strcmp(route->method, "DELETE") == 0 ? "delete" : "update";
+}
+
+/* The key's own look-up comes before anybody is known. */
+static bool is_change(const kal_request *request)
+{
+    return strcmp(request->route->method, "GET") != 0 &&
+           (request->caller.role || request->route->scope == KAL_SCOPE_OPERATOR);
+}
+
+static void tell_audit(const kal_request *request, kal_pg_call *call)
+{
+    kal_buf actor = {0};
+
+    kal_request_actor(request, &actor);
+    kal_audit_tell(call, actor.data, request->id, verb_of(request->route),
+                   kal_request_now(request));
+    kal_buf_deinit(&actor);
+}
+
 typedef struct pending {
     kal_request *request;
     void (*then)(kal_request *request, const kal_pg_reply *reply);
@@ -216,6 +257,8 @@ void kal_request_send(kal_request *request, kal_pool *pool, kal_pg_call *call,
 
     *p = (pending){request, then};
     kal_request_ref(request);
+    if (is_change(request))
+        tell_audit(request, call);
     kal_pool_send(pool, call, on_reply, p);
 }
 

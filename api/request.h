@@ -19,6 +19,7 @@ typedef struct kal_caller {
     kal_uuid tenant;
     kal_uuid key;
     kal_role role;
+    const char *subject; /* of a token: sub; NULL: an API key. Lives as long as the request */
     kal_rate rates[KAL_RATE_CLASSES];
 } kal_caller;
 
@@ -41,6 +42,7 @@ struct kal_request {
     size_t n_query;
     json_t *body;   /* an object, once kal_request_body has read it */
     void *state;    /* a handler's own, freed with kal_free */
+    char *subject;  /* the caller's, owned */
     int64_t number; /* a handler's own */
     char id[KAL_REQUEST_ID_MAX + 1];
     char text[]; /* path and query, decoded in place */
@@ -69,11 +71,14 @@ bool kal_request_body(kal_request *request);
 bool kal_request_uuid(kal_request *request, size_t param, kal_uuid *out);
 /* The path's journey is one around this flow, which takes the journey's place in the path. */
 void kal_request_set_flow(kal_request *request, kal_uuid flow);
+/* Who calls, as the audit log tells it: key:<id>, jwt:<sub>, operator. */
+void kal_request_actor(const kal_request *request, kal_buf *out);
 /* Whether ?name=true. */
 bool kal_request_flag(const kal_request *request, const char *name);
 
 /* Sends a call and hands its reply to `then`, the request being kept alive meanwhile. The pool is
- * kal_engine_reads (row level security) or kal_engine_writes (the owner's). */
+ * kal_engine_reads (row level security) or kal_engine_writes (the owner's). What the call of a
+ * writing route changes is the caller's in the audit log. */
 void kal_request_send(kal_request *request, kal_pool *pool, kal_pg_call *call,
                       void (*then)(kal_request *request, const kal_pg_reply *reply));
 /* The time by which work for this request must have begun. */

@@ -43,13 +43,20 @@ static kal_rate rate(const kal_config *config, const char *name, int64_t seconds
 kal_api *kal_api_new(const kal_config *config, const char *host, int port, const char *version,
                      kal_buf *error)
 {
-    kal_acceptor *acceptor = kal_acceptor_new(config, host, port, error);
+    const char *pem = kal_config_text(config, "JWT_PUBLIC_PEM");
+    kal_jwt_key *jwt_key = *pem ? kal_jwt_key_public(pem, error) : NULL;
 
-    if (!acceptor)
+    if (*pem && !jwt_key)
         return NULL;
+    kal_acceptor *acceptor = kal_acceptor_new(config, host, port, error);
+    if (!acceptor) {
+        kal_jwt_key_free(jwt_key);
+        return NULL;
+    }
     kal_api *api = kal_calloc(1, sizeof(*api));
     api->config = config;
     api->acceptor = acceptor;
+    api->jwt_key = jwt_key;
     api->limits = kal_limits_new();
     api->version = version;
     api->rates[KAL_RATE_TRIGGER] = rate(config, "RATE_LIMIT_TRIGGER_PER_MINUTE", 60);
@@ -74,6 +81,7 @@ void kal_api_free(kal_api *api)
         kal_free(thread);
     }
     kal_acceptor_free(api->acceptor);
+    kal_jwt_key_free(api->jwt_key);
     kal_limits_free(api->limits);
     kal_free(api);
 }

@@ -1,6 +1,7 @@
 #include "api/settings.h"
 
 #include "api/check.h"
+#include "api/jwt.h"
 #include "base/zone.h"
 
 #include <arpa/inet.h>
@@ -11,6 +12,7 @@
 #define RATE_MOST 10000000
 #define WINDOW_MOST 86400
 #define ALLOW_MOST 64
+#define SECRET_MOST 1024
 
 static const char *const classes[KAL_RATE_CLASSES] = {
     [KAL_RATE_TRIGGER] = "trigger", [KAL_RATE_EVENTS] = "events", [KAL_RATE_API] = "api"};
@@ -114,23 +116,43 @@ static bool zone_ok(const json_t *zone)
            kal_zone_known((kal_str){json_string_value(zone), json_string_length(zone)});
 }
 
-void kal_settings_check(const json_t *settings, json_t *errors)
-{
-    static const struct {
-        const char *name;
-        bool (*ok)(const json_t *value);
-    } fields[] = {{"rate_limits", rates_ok},
-                  {"quotas", quotas_ok},
-                  {"timezone", zone_ok},
-                  {"outbound_allow", allow_ok}};
+static const struct {
+    const char *name;
+    bool (*ok)(const json_t *value);
+    bool is_own; /* the tenant may set it */
+} fields[] = {{"rate_limits", rates_ok, false},
+              {"quotas", quotas_ok, false},
+              {"timezone", zone_ok, true},
+              {"outbound_allow", allow_ok, false}};
 
+#define FIELDS (sizeof(fields) / sizeof(fields[0]))
+
+void kal_settings_check(const json_t *body, json_t *errors)
+{
+    const json_t *settings = json_object_get(body, "settings");
+    const json_t *secret = json_object_get(body, "jwt_secret");
+
+    if (secret && !json_is_null(secret) &&
+        (!json_is_string(secret) || json_string_length(secret) < KAL_JWT_SECRET_LEAST ||
+         json_string_length(secret) > SECRET_MOST))
+        kal_check_add(errors, "jwt_secret", KAL_INVALID);
+    if (!settings && secret)
+        return;
     if (!json_is_object(settings)) {
         kal_check_add(errors, "settings", settings ? KAL_INVALID : KAL_BLANK);
         return;
     }
-    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+    for (size_t i = 0; i < FIELDS; i++) {
         const json_t *value = json_object_get(settings, fields[i].name);
         if (value && !json_is_null(value) && !fields[i].ok(value))
             kal_check_add(errors, fields[i].name, KAL_INVALID);
     }
+}
+
+bool kal_settings_are_own(const json_t *settings)
+{
+    for (size_t i = 0; i < FIELDS; i++)
+        if (!fields[i].is_own && json_object_get(settings, fields[i].name))
+            return false;
+    return true;
 }

@@ -61,10 +61,9 @@ static void publish(kal_request *request, const draft *d, const json_t *types)
 {
     kal_pg_call *call = kal_pool_tenant_call(request->caller.tenant);
     kal_args *args = kal_args_new();
-    kal_buf text = {0};
-    char who[KAL_UUID_TEXT + 1];
+    kal_buf text = {0}, who = {0};
 
-    kal_uuid_format(request->caller.key, who);
+    kal_request_actor(request, &who);
     kal_json_write(&text, types);
     kal_args_add(args, kal_v_uuid(d->flow));
     kal_args_add(args, kal_v_int(KAL_INT4, d->number));
@@ -72,9 +71,10 @@ static void publish(kal_request *request, const draft *d, const json_t *types)
     kal_args_add(args, d->has_active ? kal_v_int(KAL_INT4, d->active) : kal_v_null(KAL_INT4));
     kal_args_add(args, kal_v_time(kal_request_now(request)));
     kal_args_add(args, kal_v_str(KAL_JSON, (kal_str){text.data, text.len}));
-    kal_args_add(args, kal_v_text(who));
+    kal_args_add(args, kal_v_text(who.data));
     kal_pg_call_add(call, KAL_SQL_API_FLOW_PUBLISH, args);
     kal_buf_deinit(&text);
+    kal_buf_deinit(&who);
     finish(request, call, d->flow);
 }
 

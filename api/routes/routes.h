@@ -16,6 +16,13 @@ void kal_route_tenants_create(kal_request *request);
 void kal_route_tenants_get(kal_request *request);
 void kal_route_tenants_update(kal_request *request);
 
+void kal_route_tenant_get(kal_request *request);
+void kal_route_tenant_update(kal_request *request);
+
+void kal_route_keys_create(kal_request *request);
+void kal_route_keys_update(kal_request *request);
+void kal_route_keys_revoke(kal_request *request);
+
 void kal_route_flows_create(kal_request *request);
 void kal_route_flows_update(kal_request *request);
 void kal_route_flows_delete(kal_request *request);

@@ -3,6 +3,7 @@
 #define V1 "/api/v1"
 #define VIEWER KAL_SCOPE_VIEWER
 #define EDITOR KAL_SCOPE_EDITOR
+#define ADMIN KAL_SCOPE_ADMIN
 #define OPERATOR KAL_SCOPE_OPERATOR
 #define OPEN KAL_SCOPE_NONE
 #define API KAL_RATE_API
@@ -21,6 +22,10 @@
 #define NOW                                                                                        \
     {                                                                                              \
         KAL_PARAM_NOW, NULL                                                                        \
+    }
+#define TIME(name)                                                                                 \
+    {                                                                                              \
+        KAL_PARAM_TIME, name                                                                       \
     }
 #define TEXT(name)                                                                                 \
     {                                                                                              \
@@ -189,6 +194,27 @@ static const kal_route routes[] = {
      DOES("The virtual clock", NONE, 200, DATA, CLOCK)},
     {"POST", V1 "/clock/advance", VIEWER, API, kal_route_clock_advance, {0}, 0,
      DOES("Move the virtual clock on", CLOCK_ADVANCE, 200, DATA, CLOCK)},
+
+    {"GET", V1 "/tenant", VIEWER, API, kal_route_tenant_get, {0}, 0,
+     DOES("The caller's tenant, without secrets", NONE, 200, DATA, TENANT)},
+    {"PUT", V1 "/tenant", ADMIN, API, kal_route_tenant_update, {0}, 0,
+     DOES("Merge settings into the caller's tenant's", TENANT_CHANGE, 200, DATA, TENANT)},
+    {"GET", V1 "/api-keys", VIEWER, API, NULL,
+     {KAL_READ_LIST, KAL_SQL_API_KEY_LIST, 0, {CURSOR, LIMIT}, 0}, 0,
+     SHOWS("API keys, newest first, without their texts", API_KEY)},
+    {"POST", V1 "/api-keys", ADMIN, API, kal_route_keys_create, {0}, 0,
+     DOES("Make an API key, whose text is shown this once", API_KEY_NEW, 201, DATA, API_KEY_MADE)},
+    {"GET", V1 "/api-keys/:id", VIEWER, API, NULL, {KAL_READ_ONE, KAL_SQL_API_KEY_GET, 0, {ID}, 0},
+     0, SHOWS("An API key, without its text", API_KEY)},
+    {"PUT", V1 "/api-keys/:id", ADMIN, API, kal_route_keys_update, {0}, 0,
+     DOES("Change an API key's name, role or end", API_KEY_CHANGE, 200, DATA, API_KEY)},
+    {"DELETE", V1 "/api-keys/:id", ADMIN, API, kal_route_keys_revoke, {0}, 0,
+     DELETES("Revoke an API key")},
+    {"GET", V1 "/audit-log", ADMIN, API, NULL,
+     {KAL_READ_LIST, KAL_SQL_API_AUDIT_LIST, 0,
+      {{KAL_PARAM_CURSOR_INT, NULL}, LIMIT, TEXT("action"), TEXT("object_type"),
+       TEXT("object_id"), TEXT("actor"), TIME("from"), TIME("to")}, 0}, 0,
+     SHOWS("Changes of configuration, newest first", AUDIT_ENTRY)},
 
     {"POST", V1 "/admin/tenants", OPERATOR, KAL_RATE_NONE, kal_route_tenants_create, {0}, 0,
      DOES("Make a tenant with an admin key, shown this once", TENANT_NEW, 201, DATA, TENANT_MADE)},

@@ -1,4 +1,5 @@
-/* /api/v1/admin/tenants: the operator's routes. They run as the owner, outside any tenant. */
+/* /api/v1/admin/tenants: the operator's routes, which run as the owner, outside any tenant; and
+ * /api/v1/tenant: a tenant as it sees and changes itself. */
 #include "api/check.h"
 #include "api/reply.h"
 #include "api/routes/routes.h"
@@ -69,25 +70,68 @@ static void on_updated(kal_request *request, const kal_pg_reply *reply)
     on_tenant(request, reply);
 }
 
+/* Appends the change that the body asks for, and the tenant as it is then. */
+static void add_change(const kal_request *request, kal_pg_call *call, kal_uuid id)
+{
+    const json_t *settings = json_object_get(request->body, "settings");
+    kal_buf text = {0};
+
+    if (settings) {
+        kal_args *args = kal_args_new();
+        kal_json_write(&text, settings);
+        kal_args_add(args, kal_v_uuid(id));
+        kal_args_add(args, kal_v_str(KAL_JSONB, (kal_str){text.data, text.len}));
+        kal_pg_call_add(call, KAL_SQL_API_TENANT_SETTINGS, args);
+        kal_buf_deinit(&text);
+    }
+    if (json_object_get(request->body, "jwt_secret")) {
+        kal_args *args = kal_args_new();
+        kal_args_add(args, kal_v_uuid(id));
+        kal_args_add(args, kal_v_str(KAL_TEXT, kal_json_get_str(request->body, "jwt_secret")));
+        kal_pg_call_add(call, KAL_SQL_API_TENANT_SECRET, args);
+    }
+    kal_pg_call_add_one(call, KAL_SQL_API_TENANT_GET, kal_v_uuid(id));
+}
+
+static bool check(kal_request *request)
+{
+    json_t *errors = json_object();
+
+    kal_settings_check(request->body, errors);
+    return kal_reply_checked(request, errors);
+}
+
 void kal_route_tenants_update(kal_request *request)
 {
     kal_uuid id;
-    kal_buf text = {0};
 
-    if (!kal_request_uuid(request, 0, &id) || !kal_request_body(request))
+    if (!kal_request_uuid(request, 0, &id) || !kal_request_body(request) || !check(request))
         return;
-    const json_t *settings = json_object_get(request->body, "settings");
-    json_t *errors = json_object();
-    kal_settings_check(settings, errors);
-    if (!kal_reply_checked(request, errors))
-        return;
-    kal_json_write(&text, settings);
     kal_pg_call *call = kal_pg_call_new();
-    kal_args *args = kal_args_new();
-    kal_args_add(args, kal_v_uuid(id));
-    kal_args_add(args, kal_v_str(KAL_JSONB, (kal_str){text.data, text.len}));
-    kal_pg_call_add(call, KAL_SQL_API_TENANT_SETTINGS, args);
-    kal_pg_call_add_one(call, KAL_SQL_API_TENANT_GET, kal_v_uuid(id));
-    kal_buf_deinit(&text);
+    add_change(request, call, id);
     kal_request_send(request, kal_engine_writes(request->thread->engine), call, on_updated);
+}
+
+void kal_route_tenant_get(kal_request *request)
+{
+    kal_uuid id = request->caller.tenant;
+    kal_pg_call *call = kal_pool_tenant_call(id);
+
+    kal_pg_call_add_one(call, KAL_SQL_API_TENANT_GET, kal_v_uuid(id));
+    kal_request_send(request, kal_engine_reads(request->thread->engine), call, on_tenant);
+}
+
+void kal_route_tenant_update(kal_request *request)
+{
+    kal_uuid id = request->caller.tenant;
+
+    if (!kal_request_body(request) || !check(request))
+        return;
+    if (!kal_settings_are_own(json_object_get(request->body, "settings"))) {
+        kal_reply_error(request, KAL_ERR_FORBIDDEN, "only the operator sets these");
+        return;
+    }
+    kal_pg_call *call = kal_pool_tenant_call(id);
+    add_change(request, call, id);
+    kal_request_send(request, kal_engine_reads(request->thread->engine), call, on_updated);
 }

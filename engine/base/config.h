@@ -41,6 +41,8 @@
       "other requests a minute per tenant; 0: no limit")                                           \
     X(rate_trigger, "RATE_LIMIT_TRIGGER_PER_MINUTE", int, "100", 0, 10000000,                      \
       "triggers a minute per tenant; 0: no limit")                                                 \
+    X(jwt_public_pem, "JWT_PUBLIC_PEM", text, "", 0, 0,                                            \
+      "PEM file of the RSA key that signs RS256 tokens; empty: none are taken")                    \
     X(enable_custom_code, "ENABLE_CUSTOM_CODE", bool, "false", 0, 0,                               \
       "whether flows may use custom_code")                                                         \
     X(crash_point, "KALCIFER_CRASH_POINT", text, "", 0, 0,                                         \

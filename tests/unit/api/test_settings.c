@@ -11,12 +11,13 @@
 static size_t problems(const char *text)
 {
     char error[160];
-    json_t *settings = kal_json_parse(kal_str_of(text), error), *errors = json_object();
+    json_t *body = json_object(), *errors = json_object();
 
-    kal_settings_check(settings, errors);
+    json_object_set_new(body, "settings", kal_json_parse(kal_str_of(text), error));
+    kal_settings_check(body, errors);
     size_t n = json_object_size(errors);
     json_decref(errors);
-    json_decref(settings);
+    json_decref(body);
     return n;
 }
 
