@@ -18,6 +18,7 @@ void kal_route_health_ready(kal_request *request)
 
     kal_engine_get_status(request->thread->engine, &status);
     bool ready = status.database && status.shards > 0 && status.owned == status.shards &&
+                 kal_engine_is_active(request->thread->engine) &&
                  !atomic_load(&request->thread->api->draining);
     int n = snprintf(body, sizeof(body),
                      "{\"status\":\"%s\",\"shards\":%d,\"owned\":%d,\"database\":%s}",

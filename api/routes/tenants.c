@@ -70,6 +70,31 @@ static void on_updated(kal_request *request, const kal_pg_reply *reply)
     on_tenant(request, reply);
 }
 
+static void on_quotas(void *data)
+{
+    kal_request *request = data;
+
+    kal_reply_data(request, 200, kal_str_of(request->state));
+    kal_request_unref(request);
+}
+
+/* Its quotas are in force before it is answered. */
+static void on_bounded(kal_request *request, const kal_pg_reply *reply)
+{
+    kal_uuid id;
+
+    if (reply->err != KAL_OK || kal_pg_count(reply->rows[reply->count - 1]) == 0) {
+        on_updated(request, reply);
+        return;
+    }
+    kal_str tenant = kal_pg_str(reply->rows[reply->count - 1], 0, 0);
+    atomic_fetch_add(&request->thread->api->tenants_changed, 1);
+    request->state = kal_strndup(tenant.p, tenant.n);
+    (void)kal_uuid_parse(request->params[0], &id); /* it was checked */
+    kal_request_ref(request);
+    kal_engine_quotas_changed(request->thread->engine, id, on_quotas, request);
+}
+
 /* Appends the change that the body asks for, and the tenant as it is then. */
 static void add_change(const kal_request *request, kal_pg_call *call, kal_uuid id)
 {
@@ -109,7 +134,7 @@ void kal_route_tenants_update(kal_request *request)
         return;
     kal_pg_call *call = kal_pg_call_new();
     add_change(request, call, id);
-    kal_request_send(request, kal_engine_writes(request->thread->engine), call, on_updated);
+    kal_request_send(request, kal_engine_writes(request->thread->engine), call, on_bounded);
 }
 
 void kal_route_tenant_get(kal_request *request)

@@ -72,7 +72,8 @@ static kal_err common_error(const kal_works *batch)
         if (batch->items[i].err != err)
             return KAL_OK;
     return err == KAL_ERR_NOT_FOUND || err == KAL_ERR_FLOW_NOT_ACTIVE ||
-                   err == KAL_ERR_NO_ACTIVE_VERSION || err == KAL_ERR_UNAVAILABLE
+                   err == KAL_ERR_NO_ACTIVE_VERSION || err == KAL_ERR_UNAVAILABLE ||
+                   err == KAL_ERR_QUOTA_EXCEEDED
                ? err
                : KAL_OK;
 }

@@ -34,6 +34,7 @@
     X(CONTEXT_TOO_LARGE, "context_too_large", 422, "the instance's context is over 256 KB")        \
     X(RATE_LIMIT_EXCEEDED, "rate_limit_exceeded", 429, "too many requests; retry later")           \
     X(FREQUENCY_CAP_EXCEEDED, "frequency_cap_exceeded", 429, "the customer got enough messages")   \
+    X(QUOTA_EXCEEDED, "quota_exceeded", 429, "a quota of the tenant is used up")                   \
     X(INTERNAL, "internal_error", 500, "the server failed; the log tells why")                     \
     X(UNAVAILABLE, "unavailable", 503, "the database is away; repeat the request later")           \
     X(FENCED, "unavailable", 503, "another process has taken this shard over")

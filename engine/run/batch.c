@@ -249,3 +249,36 @@ void kal_batch_ran(kal_batch *batch, kal_str type)
     ran->count++;
     batch->counts.nodes++;
 }
+
+bool kal_customer_take(const kal_batch *batch, kal_customer *customer, kal_quota_kind kind,
+                       kal_work *work)
+{
+    kal_quota *quota = kal_quotas_find(batch->quotas, customer->tenant);
+    if (!quota)
+        return true;
+    bool taken = kal_quota_take(quota, kind, batch->now_ms);
+    if (!taken && work) {
+        kal_free(work->message);
+        work->message = kal_strdup(kal_quota_text(kind));
+        work->err = KAL_ERR_QUOTA_EXCEEDED;
+    }
+    customer->took[kind] += taken;
+    return taken;
+}
+
+void kal_customer_settle(const kal_batch *batch, kal_customer *customer, bool committed)
+{
+    kal_quota *quota = kal_quotas_find(batch->quotas, customer->tenant);
+    if (!quota)
+        return;
+    int64_t live = 0; /* more than before */
+    for (const kal_instance *i = customer->instances; committed && i; i = i->next)
+        live += kal_status_is_live(i->status) - i->counted;
+    kal_quota_add(quota, KAL_QUOTA_INSTANCES, live - customer->took[KAL_QUOTA_INSTANCES]);
+    if (committed) {
+        kal_quota_add(quota, KAL_QUOTA_CUSTOMERS, -(int64_t)customer->gone);
+        return;
+    }
+    kal_quota_add(quota, KAL_QUOTA_CUSTOMERS, -(int64_t)customer->took[KAL_QUOTA_CUSTOMERS]);
+    kal_quota_add(quota, KAL_QUOTA_EVENTS, -(int64_t)customer->took[KAL_QUOTA_EVENTS]);
+}

@@ -11,6 +11,7 @@
 #include "base/uuid.h"
 #include "effect/held.h"
 #include "run/flows.h"
+#include "run/quota.h"
 #include "run/waits.h"
 #include "run/work.h"
 #include "store/journal.h"
@@ -96,6 +97,7 @@ struct kal_instance {
     uint32_t depth; /* of flows that started one another, above it */
     bool begins;    /* its first walk is still to come */
     bool dirty;
+    bool counted; /* the database has it as a live one */
 };
 
 /* A row of the customer's recent events, for lookback. */
@@ -142,11 +144,12 @@ struct kal_customer {
     kal_recent *recent, **recent_last;
     kal_known *known;
     kal_last *lasts;
-    kal_found *found;              /* messages, counted for caps */
-    kal_sends *sends;              /* messages of this batch */
-    kal_followup *followups;       /* walks to come, before the next work */
-    uint32_t spent, walked;        /* nodes: of those walks so far; of the last walk */
-    kal_work *works, **works_last; /* in order; linked by next */
+    kal_found *found;               /* messages, counted for caps */
+    kal_sends *sends;               /* messages of this batch */
+    kal_followup *followups;        /* walks to come, before the next work */
+    uint32_t spent, walked;         /* nodes: of those walks so far; of the last walk */
+    kal_work *works, **works_last;  /* in order; linked by next */
+    uint32_t took[KAL_QUOTA_KINDS]; /* of the tenant's quotas, if it has any, in this batch */
 };
 
 /* A delivery that begins with this batch's commit. */
@@ -186,6 +189,7 @@ struct kal_batch {
     kal_lua *lua;
     kal_flows *flows;
     const kal_waits *waits; /* the committed index */
+    kal_quotas *quotas;     /* NULL: none */
     int shard;
     int64_t now_ms; /* journey time of all that happens in it */
     kal_flush *flush;
@@ -229,6 +233,14 @@ kal_str kal_batch_json(kal_batch *batch, const json_t *value);
 bool kal_status_is_live(kal_status status);
 const char *kal_status_text(kal_status status);
 bool kal_status_parse(kal_str text, kal_status *out);
+
+/* Takes one of the quota of the customer's tenant, if it has any; false when that is used up, for
+ * which the work (NULL: none) is refused. */
+bool kal_customer_take(const kal_batch *batch, kal_customer *customer, kal_quota_kind kind,
+                       kal_work *work);
+/* The fate of what the customer took: committed (instances that have ended leave the count), or
+ * given back. */
+void kal_customer_settle(const kal_batch *batch, kal_customer *customer, bool committed);
 
 /* Counts an execution of a node of this type. */
 void kal_batch_ran(kal_batch *batch, kal_str type);

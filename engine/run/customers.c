@@ -62,6 +62,8 @@ void kal_customers_handle(kal_batch *batch, kal_customer *customer, kal_work *wo
         work->err = KAL_ERR_VALIDATION_FAILED;
         return;
     }
+    if (!customer->exists && !kal_customer_take(batch, customer, KAL_QUOTA_CUSTOMERS, work))
+        return;
     kal_profile_ensure(batch, customer);
     switch (work->op) {
     case KAL_CUSTOMER_CREATE:

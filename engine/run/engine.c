@@ -166,6 +166,7 @@ static void create_shard(kal_message *message)
         .may_act = may_act,
         .data = engine,
         .gate = &engine->gate,
+        .quotas = engine->quotas,
     };
     kal_shard *shard = kal_shard_new(&options, &error);
     if (!shard) {
@@ -221,6 +222,7 @@ static void on_taken(void *data, int shard, int64_t epoch, int64_t seq, bool our
     kal_log(KAL_LOG_INFO, "shard_taken", "shard", text, NULL);
     atomic_store(&engine->shards[shard].runs, true);
     post_shard(engine, shard, take_over, epoch, seq, ours);
+    kal_engine_load_quotas(engine);
 }
 
 static void on_lease_lost(void *data, int shard)
@@ -294,6 +296,7 @@ kal_engine *kal_engine_start(const kal_engine_options *options, kal_buf *error)
     kal_crash_arm(kal_config_text(options->config, "KALCIFER_CRASH_POINT"));
     engine->options = *options;
     engine->n_threads = options->threads;
+    engine->quotas = kal_quotas_new();
     uv_sem_init(&engine->entered, 0);
     uv_sem_init(&engine->closed, 0);
     uv_mutex_init(&engine->listeners_lock);
@@ -431,6 +434,7 @@ bool kal_engine_stop(kal_engine *engine)
     uv_sem_destroy(&engine->drained);
     uv_mutex_destroy(&engine->listeners_lock);
     kal_free(engine->listeners);
+    kal_quotas_free(engine->quotas);
     kal_free(engine);
     return done;
 }
@@ -443,7 +447,11 @@ bool kal_engine_is_active(kal_engine *engine)
     for (int s = 0; s < shards; s++)
         if (!atomic_load_explicit(&engine->shards[s].runs, memory_order_relaxed))
             return false;
-    return shards > 0;
+    if (shards > 0 && kal_quotas_ready(engine->quotas))
+        return true;
+    if (shards > 0 && !kal_quotas_under_way(engine->quotas))
+        kal_engine_load_quotas(engine); /* the database was away */
+    return false;
 }
 
 int kal_engine_thread(const kal_engine *engine)

@@ -52,6 +52,9 @@ void kal_engine_submit(kal_engine *engine, kal_work *list);
  * in. */
 void kal_engine_flow_changed(kal_engine *engine, kal_uuid tenant, void (*done)(void *data),
                              void *data);
+/* Reads a tenant's quotas anew; done runs on this thread when they are in force. */
+void kal_engine_quotas_changed(kal_engine *engine, kal_uuid tenant, void (*done)(void *data),
+                               void *data);
 /* Moves a virtual clock to target_ms, firing each timer at its instant; done runs on this thread
  * when all is quiet again, with the clock's time. NOT_FOUND when the clock is real. */
 void kal_engine_advance(kal_engine *engine, int64_t target_ms,

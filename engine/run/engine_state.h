@@ -45,8 +45,11 @@ struct kal_engine {
     size_t n_listeners;
     atomic_bool advancing; /* a virtual clock is being moved */
     kal_pace_gate gate;
+    kal_quotas *quotas;
 };
 
+/* Reads all quotas. */
+void kal_engine_load_quotas(kal_engine *engine);
 /* Tells tenants' changes to the listeners of all threads; from any thread. */
 void kal_engine_tenants_changed(kal_engine *engine, const kal_uuid *tenants, size_t n);
 

@@ -59,8 +59,11 @@ kal_err kal_entry_check(const kal_batch *batch, const kal_customer *customer, co
 }
 
 kal_instance *kal_entry_make(kal_batch *batch, kal_customer *customer, kal_flow *flow,
-                             kal_str context)
+                             kal_str context, kal_work *work)
 {
+    if ((!customer->exists && !kal_customer_take(batch, customer, KAL_QUOTA_CUSTOMERS, work)) ||
+        !kal_customer_take(batch, customer, KAL_QUOTA_INSTANCES, work))
+        return NULL;
     kal_profile_ensure(batch, customer);
     customer->seen_ms = batch->now_ms;
     customer->dirty = true;

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define MAX_CONTEXT (256 * 1024)
+#define DAY_MS INT64_C(86400000)
 #define MAX_FLUSH_BYTES (32 * 1024 * 1024) /* then the rest of the works makes the next batch */
 
 static void refuse(kal_work *work, kal_err err)
@@ -35,7 +36,9 @@ static void handle_trigger(kal_batch *batch, kal_customer *customer, kal_work *w
         refuse(work, KAL_ERR_CONTEXT_TOO_LARGE);
         return;
     }
-    kal_instance *instance = kal_entry_make(batch, customer, flow, context);
+    kal_instance *instance = kal_entry_make(batch, customer, flow, context, work);
+    if (!instance)
+        return;
     work->instance_id = instance->id;
     kal_burst_start(batch, instance, NULL, 0, NULL, (kal_uuid){{0}});
 }
@@ -129,7 +132,11 @@ static void start(kal_batch *batch, kal_customer *customer, kal_work *work,
     if (!matching || kal_flow_active(version->flow) != version ||
         kal_entry_check(batch, customer, version->flow))
         return;
-    kal_instance *instance = kal_entry_make(batch, customer, version->flow, kal_str_of("{}"));
+    kal_instance *instance = kal_entry_make(batch, customer, version->flow, kal_str_of("{}"), work);
+    if (!instance) { /* the event itself is taken */
+        work->err = KAL_OK;
+        return;
+    }
     kal_burst_start(batch, instance, nodes, matching, event, event_id);
     work->started++;
 }
@@ -147,6 +154,14 @@ static void store_event(kal_batch *batch, kal_customer *customer, kal_work *work
     if (work->occurred_ms != KAL_UNSET)
         row[7] = kal_v_time(work->occurred_ms);
     row[8] = kal_v_time(batch->now_ms);
+}
+
+static void store_usage(kal_batch *batch, const kal_customer *customer)
+{
+    kal_value *row = kal_unit_row(customer->unit, KAL_TABLE_USAGE);
+    row[0] = kal_v_uuid(customer->tenant);
+    row[1] = kal_v_int(KAL_INT4, batch->now_ms / DAY_MS);
+    row[2] = kal_v_int(KAL_INT2, batch->shard);
 }
 
 static void store_answer(kal_batch *batch, kal_customer *customer, const kal_work *work)
@@ -186,7 +201,7 @@ static bool is_known(const kal_customer *customer, kal_work *work)
 
 static void handle_event(kal_batch *batch, kal_customer *customer, kal_work *work)
 {
-    if (is_known(customer, work))
+    if (is_known(customer, work) || !kal_customer_take(batch, customer, KAL_QUOTA_EVENTS, work))
         return;
     kal_uuid id = kal_uuid_new(batch->now_ms);
     const kal_tenant *tenant = kal_flows_tenant(batch->flows, customer->tenant);
@@ -205,6 +220,8 @@ static void handle_event(kal_batch *batch, kal_customer *customer, kal_work *wor
         }
     }
     store_event(batch, customer, work, id);
+    if (customer->took[KAL_QUOTA_EVENTS])
+        store_usage(batch, customer);
     if (work->event_id)
         store_answer(batch, customer, work);
 }
@@ -229,15 +246,21 @@ static void handle_webhook(kal_batch *batch, kal_customer *customer, kal_work *w
         refuse(work, err ? err : KAL_ERR_NOT_FOUND);
         return;
     }
+    if (!kal_customer_take(batch, customer, KAL_QUOTA_EVENTS, work))
+        return;
     kal_uuid id = kal_uuid_new(batch->now_ms);
     batch->counts.events++;
-    if (n) {
-        kal_instance *instance = kal_entry_make(batch, customer, flow, kal_str_of("{}"));
+    kal_instance *instance =
+        n ? kal_entry_make(batch, customer, flow, kal_str_of("{}"), work) : NULL;
+    work->err = KAL_OK; /* as with any event: it is taken, whatever a quota says to the entry */
+    if (instance) {
         work->instance_id = instance->id;
         work->started = 1;
         kal_burst_start(batch, instance, nodes, n, event_json(batch, work), id);
     }
     store_event(batch, customer, work, id);
+    if (customer->took[KAL_QUOTA_EVENTS])
+        store_usage(batch, customer);
     if (work->event_id)
         store_answer(batch, customer, work);
 }

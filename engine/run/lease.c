@@ -155,6 +155,7 @@ static void ensure_partitions(kal_lease *lease)
     lease->day = now_ms / DAY_MS;
     kal_pg_call *call = kal_pg_call_new();
     kal_pg_call_add_one(call, KAL_SQL_ENSURE_PARTITIONS, kal_v_time(now_ms));
+    kal_pg_call_add_one(call, KAL_SQL_DROP_EXPIRED, kal_v_time(now_ms));
     kal_pg_send(lease->pg, call, on_partitions, lease);
 }
 

@@ -103,6 +103,7 @@ static void take_instance(kal_batch *batch, const kal_pg_rows *rows, size_t row)
     kal_instance *instance = kal_customer_add_instance(batch, customer, id, version);
     if (!kal_status_parse(kal_pg_str(rows, row, 7), &instance->status))
         instance->status = KAL_STATUS_FAILED;
+    instance->counted = kal_status_is_live(instance->status);
     instance->row_version = (int32_t)kal_pg_int(rows, row, 8);
     instance->context = text_at(batch, rows, row, 9);
     instance->accumulated = text_at(batch, rows, row, 10);

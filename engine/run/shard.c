@@ -428,6 +428,7 @@ static void try_turn(kal_shard *shard)
     }
     kal_batch *batch =
         kal_batch_new(shard->lua, shard->flows, shard->waits, shard->options.index, now_ms);
+    batch->quotas = shard->options.quotas;
     take(shard, batch, patient);
     uv_timer_start(shard->tick, on_tick, EXPIRE_MS, 0);
     kal_turn_begin(shard, batch, 2 * patient);

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "run/engine.h"
 #include "run/pace.h"
+#include "run/quota.h"
 #include "run/thread.h"
 #include "run/work.h"
 
@@ -28,6 +29,7 @@ typedef struct kal_shard_options {
     bool (*may_act)(void *data);
     void *data;
     kal_pace_gate *gate; /* all shards' */
+    kal_quotas *quotas;  /* likewise; NULL: none */
 } kal_shard_options;
 
 /* On its thread. NULL with one clear line in error. */

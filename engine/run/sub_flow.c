@@ -45,7 +45,10 @@ json_t *kal_sub_flow_start(kal_batch *batch, kal_instance *parent, const json_t 
     const char *refused = refusal(batch, parent, flow);
     if (refused)
         return kal_batch_keep(batch, json_pack("{s:s}", "refused", refused));
-    kal_instance *child = kal_entry_make(batch, parent->customer, flow, parent->context);
+    kal_instance *child = kal_entry_make(batch, parent->customer, flow, parent->context, NULL);
+    if (!child)
+        return kal_batch_keep(batch,
+                              json_pack("{s:s}", "refused", kal_err_code(KAL_ERR_QUOTA_EXCEEDED)));
     child->depth = parent->depth + 1;
     child->begins = true;
     push(batch, child, 0, NULL);

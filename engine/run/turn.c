@@ -238,6 +238,8 @@ static void answer_customers(kal_shard *shard, kal_batch *batch, kal_err err)
     kal_work *all = NULL;
     kal_work **last = &all;
     for (kal_customer *c = batch->customers; c; c = c->next) {
+        if (err)
+            kal_customer_settle(batch, c, false);
         forget_replay(shard, c->works);
         last = append(last, c);
     }
@@ -261,6 +263,7 @@ static void on_flushed(void *data, kal_err err)
     count(shard, batch);
     kal_work **again = end_of(&shard->again);
     for (kal_customer *c = batch->customers; c; c = c->next) {
+        kal_customer_settle(batch, c, kal_unit_err(c->unit) == KAL_OK);
         if (kal_unit_err(c->unit) == KAL_OK)
             follow(shard, c);
         else if (is_stale(shard, c))

@@ -44,6 +44,7 @@ static const kal_table_spec specs[KAL_TABLE_COUNT] = {
     SPEC(HELD_PAUSE, 2, U, KAL_BOOL),
     SPEC(ERASE, 3, U, I8, T),
     SPEC(CUSTOMER_DROP, 1, U),
+    SPEC(USAGE, 3, U, I4, I2),
 };
 
 typedef struct kal_row {

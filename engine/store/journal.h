@@ -35,7 +35,8 @@
     X(WAIT_PAUSE)                                                                                  \
     X(HELD_PAUSE)                                                                                  \
     X(ERASE)                                                                                       \
-    X(CUSTOMER_DROP)
+    X(CUSTOMER_DROP)\
+    X(USAGE)
 
 typedef enum kal_table {
 #define X(table) KAL_TABLE_##table,

@@ -23,6 +23,15 @@ CREATE POLICY tenant ON api_key TO kalcifer_api
 CREATE POLICY tenant ON tenant TO kalcifer_api
     USING (id = nullif(current_setting('app.tenant', true), '')::uuid);
 
+-- Events of tenants that have a quota of them, by day (from 1970, journey time) and shard.
+CREATE TABLE tenant_usage (
+    tenant_id uuid NOT NULL,
+    day integer NOT NULL,
+    shard smallint NOT NULL,
+    events bigint NOT NULL,
+    PRIMARY KEY (tenant_id, day, shard)
+) WITH (fillfactor = 50);
+
 -- Each change of configuration, in the transaction of the change. A tenant's rows are a chain:
 -- hash covers the row and the hash before it. The head tells where the chain ends, so that its
 -- last rows cannot go unnoticed either.
