@@ -24,6 +24,7 @@ typedef struct kal_api {
     const char *version;
     kal_limits *limits;
     kal_acceptor *acceptor;
+    struct kal_claims *claims;
     kal_jwt_key *jwt_key;             /* of RS256; NULL: none */
     kal_rate rates[KAL_RATE_CLASSES]; /* of tenants without settings of their own */
     uint64_t began_ns;
@@ -45,6 +46,7 @@ struct kal_api_thread {
     h2o_accept_ctx_t accept;
     kal_auth *auth;
     kal_stats *stats;
+    struct kal_hold *hold;
     struct kal_request *requests; /* not answered */
     struct kal_conn *conns;
     struct kal_inbox *inbox; /* descriptors from the acceptor */

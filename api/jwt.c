@@ -158,8 +158,7 @@ kal_jwt_key *kal_jwt_key_public(const char *path, kal_buf *error)
         return NULL;
     }
     EVP_PKEY *pkey = PEM_read_PUBKEY(file, NULL, NULL, NULL);
-    bool fits =
-        pkey && EVP_PKEY_is_a(pkey, "RSA") && EVP_PKEY_get_bits(pkey) >= RSA_BITS_LEAST;
+    bool fits = pkey && EVP_PKEY_is_a(pkey, "RSA") && EVP_PKEY_get_bits(pkey) >= RSA_BITS_LEAST;
     kal_jwt_key *key = new_key(KAL_JWT_RS256, fits ? public_jwk(pkey) : NULL);
     EVP_PKEY_free(pkey);
     fclose(file);

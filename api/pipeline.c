@@ -1,5 +1,6 @@
 #include "api/pipeline.h"
 
+#include "api/claim.h"
 #include "api/framing.h"
 #include "api/linger.h"
 #include "api/reply.h"
@@ -36,7 +37,7 @@ static void on_journey(kal_request *request, const kal_pg_reply *reply)
     kal_request_set_flow(request, kal_pg_uuid(rows, 0, 0));
     request->unlaunched = kal_str_is(kal_pg_str(rows, 0, 1), "draft");
     if (request->http)
-        handle(request);
+        kal_claim_begin(request, handle);
 }
 
 /* A flow's route below a journey: the handler sees the path of the flow. */
@@ -86,7 +87,7 @@ bool kal_pipeline_admit(kal_request *request, kal_scope scope)
 static void on_caller(kal_request *request)
 {
     if (kal_pipeline_admit(request, request->route->scope))
-        handle(request);
+        kal_claim_begin(request, handle);
 }
 
 static void refuse(kal_request *request, kal_err err, const kal_buf *allow)
@@ -122,7 +123,7 @@ static void dispatch(kal_request *request)
     else if (request->route->scope != KAL_SCOPE_OPERATOR)
         kal_auth_check(request, on_caller);
     else if (kal_auth_operator(request))
-        handle(request);
+        kal_claim_begin(request, handle);
     kal_buf_deinit(&allow);
 }
 

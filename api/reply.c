@@ -1,5 +1,6 @@
 #include "api/reply.h"
 
+#include "api/claim.h"
 #include "base/log.h"
 
 #include <stdio.h>
@@ -70,7 +71,7 @@ void kal_reply_typed(kal_request *request, int status, const char *type, const c
 {
     h2o_req_t *http = request->http;
 
-    if (!http)
+    if (kal_claim_settle(request, status, (kal_str){body, len}) || !http)
         return;
     kal_reply_header(request, "x-request-id", request->id);
     count(request, status);

@@ -1,6 +1,8 @@
 #include "api/request.h"
 
 #include "api/audit.h"
+#include "api/claim.h"
+#include "api/hold.h"
 #include "api/reply.h"
 #include "base/alloc.h"
 
@@ -67,6 +69,7 @@ void kal_request_unref(kal_request *request)
 {
     if (--request->refs > 0)
         return;
+    kal_claim_end(request);
     json_decref(request->body);
     kal_free(request->state);
     kal_free(request->subject);
@@ -253,12 +256,21 @@ static void on_reply(void *data, const kal_pg_reply *reply)
 void kal_request_send(kal_request *request, kal_pool *pool, kal_pg_call *call,
                       void (*then)(kal_request *request, const kal_pg_reply *reply))
 {
+    if (is_change(request))
+        tell_audit(request, call);
+    if (request->claim)
+        kal_hold_send(request, pool == kal_engine_writes(request->thread->engine), call, then);
+    else
+        kal_request_ask(request, pool, call, then);
+}
+
+void kal_request_ask(kal_request *request, kal_pool *pool, kal_pg_call *call,
+                     void (*then)(kal_request *request, const kal_pg_reply *reply))
+{
     pending *p = kal_alloc(sizeof(*p));
 
     *p = (pending){request, then};
     kal_request_ref(request);
-    if (is_change(request))
-        tell_audit(request, call);
     kal_pool_send(pool, call, on_reply, p);
 }
 

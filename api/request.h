@@ -40,10 +40,11 @@ struct kal_request {
     kal_uuid journey;   /* its id; nil for any other path */
     kal_query_pair query[KAL_QUERY_PAIRS];
     size_t n_query;
-    json_t *body;   /* an object, once kal_request_body has read it */
-    void *state;    /* a handler's own, freed with kal_free */
-    char *subject;  /* the caller's, owned */
-    int64_t number; /* a handler's own */
+    json_t *body;            /* an object, once kal_request_body has read it */
+    void *state;             /* a handler's own, freed with kal_free */
+    char *subject;           /* the caller's, owned */
+    struct kal_claim *claim; /* of its Idempotency-Key, NULL: none */
+    int64_t number;          /* a handler's own */
     char id[KAL_REQUEST_ID_MAX + 1];
     char text[]; /* path and query, decoded in place */
 };
@@ -81,6 +82,9 @@ bool kal_request_flag(const kal_request *request, const char *name);
  * writing route changes is the caller's in the audit log. */
 void kal_request_send(kal_request *request, kal_pool *pool, kal_pg_call *call,
                       void (*then)(kal_request *request, const kal_pg_reply *reply));
+/* The same for a call that changes nothing of the tenant's. */
+void kal_request_ask(kal_request *request, kal_pool *pool, kal_pg_call *call,
+                     void (*then)(kal_request *request, const kal_pg_reply *reply));
 /* The time by which work for this request must have begun. */
 uint64_t kal_request_deadline(void);
 /* Journey time, milliseconds since 1970. */

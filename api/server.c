@@ -1,5 +1,7 @@
 #include "api/server.h"
 
+#include "api/claim.h"
+#include "api/hold.h"
 #include "api/inbox.h"
 #include "api/pipeline.h"
 #include "api/refusal.h"
@@ -58,6 +60,7 @@ kal_api *kal_api_new(const kal_config *config, const char *host, int port, const
     api->acceptor = acceptor;
     api->jwt_key = jwt_key;
     api->limits = kal_limits_new();
+    api->claims = kal_claims_new();
     api->version = version;
     api->rates[KAL_RATE_TRIGGER] = rate(config, "RATE_LIMIT_TRIGGER_PER_MINUTE", 60);
     api->rates[KAL_RATE_EVENTS] = rate(config, "RATE_LIMIT_EVENTS_PER_SECOND", 1);
@@ -76,6 +79,7 @@ void kal_api_free(kal_api *api)
             continue;
         kal_auth_free(thread->auth);
         kal_stats_free(thread->stats);
+        kal_hold_free(thread->hold);
         kal_inbox_free(thread->inbox);
         kal_buf_deinit(&thread->document);
         kal_free(thread);
@@ -83,6 +87,7 @@ void kal_api_free(kal_api *api)
     kal_acceptor_free(api->acceptor);
     kal_jwt_key_free(api->jwt_key);
     kal_limits_free(api->limits);
+    kal_claims_free(api->claims);
     kal_free(api);
 }
 
@@ -205,6 +210,7 @@ void kal_api_thread_start(kal_engine *engine, int index, uv_loop_t *loop, void *
     thread->loop = loop;
     thread->auth = kal_auth_new();
     thread->stats = kal_stats_new(routes);
+    thread->hold = kal_hold_new();
     start_http(thread);
     thread->inbox = kal_inbox_new(loop, adopt, on_drain, thread);
     kal_engine_on_tenants_changed(engine, on_tenants_changed, thread);

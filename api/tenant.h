@@ -15,7 +15,7 @@ typedef struct kal_new_tenant {
 typedef struct kal_new_key {
     kal_uuid id, tenant;
     kal_str name, role;
-    int64_t expires_ms; /* real time; INT64_MAX: never */
+    int64_t expires_ms;         /* real time; INT64_MAX: never */
     char key[KAL_KEY_TEXT + 1]; /* shown once, never stored */
 } kal_new_key;
 

@@ -1,5 +1,6 @@
 #include "api/works.h"
 
+#include "api/claim.h"
 #include "base/alloc.h"
 
 #define VALUE_BYTES 128 /* of memory, about */
@@ -23,7 +24,10 @@ void kal_works_send(kal_request *request, kal_work *work, void (*done)(kal_work 
     work->done = done;
     work->data = request;
     kal_request_ref(request);
-    kal_engine_submit(request->thread->engine, work);
+    if (kal_claim_work(request, work, 0))
+        done(work);
+    else
+        kal_engine_submit(request->thread->engine, work);
 }
 
 size_t kal_works_values(const json_t *value)
@@ -107,7 +111,7 @@ void kal_works_submit(kal_works *batch)
     spend(batch);
     for (size_t i = 0; i < batch->count; i++) {
         kal_work *work = batch->items[i].work;
-        if (!work)
+        if (!work || kal_claim_work(batch->request, work, i))
             continue;
         work->done = on_done;
         work->data = batch;

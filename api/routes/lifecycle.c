@@ -1,6 +1,7 @@
 /* Pause, resume and archive a flow; activate has a file of its own. */
 #include "api/routes/lifecycle.h"
 
+#include "api/claim.h"
 #include "api/reply.h"
 #include "api/routes/routes.h"
 #include "base/alloc.h"
@@ -9,19 +10,19 @@
 
 typedef struct change {
     kal_request *request;
-    kal_buf json;
+    kal_buf answer; /* empty: there is nothing to show */
 } change;
 
 static void on_known(void *data)
 {
     change *c = data;
 
-    if (c->json.len)
-        kal_reply_data(c->request, 200, (kal_str){c->json.data, c->json.len});
+    if (c->answer.len)
+        kal_reply(c->request, 200, c->answer.data, c->answer.len);
     else
         kal_reply(c->request, 204, "", 0);
     kal_request_unref(c->request);
-    kal_buf_deinit(&c->json);
+    kal_buf_deinit(&c->answer);
     kal_free(c);
 }
 
@@ -42,14 +43,32 @@ void kal_lifecycle_show(kal_pg_call *call, const kal_request *request, kal_uuid 
         kal_pg_call_add_one(call, KAL_SQL_API_JOURNEY_GET, kal_v_uuid(request->journey));
 }
 
+static void tell(change *c)
+{
+    kal_engine_flow_changed(c->request->thread->engine, c->request->caller.tenant, on_known, c);
+}
+
+/* Told even when it was not committed: perhaps it was, and only the answer was lost. */
+static void on_committed(void *data, bool committed)
+{
+    (void)committed;
+    tell(data);
+}
+
 void kal_lifecycle_changed(kal_request *request, kal_str json)
 {
     change *c = kal_calloc(1, sizeof(*c));
 
     c->request = request;
     kal_request_ref(request);
-    kal_buf_add(&c->json, json.p, json.n);
-    kal_engine_flow_changed(request->thread->engine, request->caller.tenant, on_known, c);
+    if (json.n) {
+        kal_buf_puts(&c->answer, "{\"data\":");
+        kal_buf_add(&c->answer, json.p, json.n);
+        kal_buf_putc(&c->answer, '}');
+    }
+    kal_str answer = {c->answer.data ? c->answer.data : "", c->answer.len};
+    if (!kal_claim_commit(request, answer.n ? 200 : 204, answer, on_committed, c))
+        tell(c);
 }
 
 static void on_told(void *data)

@@ -10,6 +10,8 @@
     X(CUSTOMER_ID_REQUIRED, "customer_id_required", 400, "customer_id is required")                \
     X(EVENT_TYPE_REQUIRED, "event_type_required", 400, "event_type is required")                   \
     X(BAD_REQUEST, "bad_request", 400, "the request cannot be understood")                         \
+    X(INVALID_IDEMPOTENCY_KEY, "invalid_idempotency_key", 400,                                     \
+      "an Idempotency-Key has 16 to 255 characters")                                               \
     X(INVALID_API_KEY, "invalid_api_key", 401, "the API key is missing, unknown or revoked")       \
     X(INVALID_SIGNATURE, "invalid_signature", 401, "the signature is missing, wrong or too old")   \
     X(FORBIDDEN, "forbidden", 403, "the key's role does not allow this")                           \
@@ -26,6 +28,9 @@
     X(INVALID_TRANSITION, "invalid_transition", 409, "the status does not allow this move")        \
     X(IN_USE, "in_use", 409, "something else still uses it")                                       \
     X(REENTRY_NOT_ALLOWED, "reentry_not_allowed", 409, "the customer may not enter again yet")     \
+    X(IDEMPOTENCY_CONFLICT, "idempotency_conflict", 409,                                           \
+      "the Idempotency-Key was used for another request")                                          \
+    X(IN_PROGRESS, "in_progress", 409, "the request with this Idempotency-Key is under way")       \
     X(TOO_LARGE, "payload_too_large", 413, "the body is over the limit")                           \
     X(VALIDATION_FAILED, "validation_failed", 422, "some fields are wrong")                        \
     X(FLOW_NOT_ACTIVE, "flow_not_active", 422, "the flow is not active")                           \

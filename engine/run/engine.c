@@ -249,6 +249,7 @@ static void open_thread(kal_engine_thread_slot *slot)
     api.role = KAL_POOL_TENANT_ROLE;
     slot->writes = kal_pool_new(loop, &owner, each ? each : 1, 0);
     slot->reads = kal_pool_new(loop, &api, each ? each : 1, 0);
+    slot->held = kal_pool_new(loop, &owner, 1, 0);
     if (kal_thread_index(slot->thread) == 0) {
         kal_lease_options lease = {
             .conninfo = engine->options.conninfo,
@@ -287,6 +288,7 @@ static void leave(void *data)
         kal_lease_free(engine->lease);
     kal_pool_free(slot->reads);
     kal_pool_free(slot->writes);
+    kal_pool_free(slot->held);
     kal_lua_free(slot->lua);
 }
 
@@ -476,28 +478,12 @@ kal_pool *kal_engine_writes(kal_engine *engine)
     return engine->threads[kal_engine_thread(engine)].writes;
 }
 
+kal_pool *kal_engine_held(kal_engine *engine)
+{
+    return engine->threads[kal_engine_thread(engine)].held;
+}
+
 kal_clock *kal_engine_clock(kal_engine *engine)
 {
     return engine->options.clock;
-}
-
-void kal_engine_get_status(kal_engine *engine, kal_engine_status *out)
-{
-    *out = (kal_engine_status){.shards = atomic_load(&engine->n_shards), .database = true};
-    for (int s = 0; s < out->shards; s++) {
-        kal_shard *shard = shard_of(engine, s);
-        if (shard)
-            kal_shard_add_status(shard, out);
-    }
-    out->database = out->database && out->shards > 0;
-}
-
-void kal_engine_add_tallies(kal_engine *engine, kal_tally *ran, kal_tally *sent)
-{
-    int shards = atomic_load(&engine->n_shards);
-    for (int s = 0; s < shards; s++) {
-        const kal_shard *shard = shard_of(engine, s);
-        if (shard)
-            kal_shard_add_tallies(shard, ran, sent);
-    }
 }

@@ -64,11 +64,13 @@ void kal_engine_advance(kal_engine *engine, int64_t target_ms,
 bool kal_engine_is_active(kal_engine *engine);
 
 /* This thread's index, Lua state (for checks) and database pools: `reads` runs as the role under
- * row level security (kal_pool_tenant_call), `writes` as the owner. */
+ * row level security (kal_pool_tenant_call), `writes` as the owner, `held` likewise on one
+ * connection, for transactions that go on over several calls. */
 int kal_engine_thread(const kal_engine *engine);
 kal_lua *kal_engine_lua(kal_engine *engine);
 kal_pool *kal_engine_reads(kal_engine *engine);
 kal_pool *kal_engine_writes(kal_engine *engine);
+kal_pool *kal_engine_held(kal_engine *engine);
 kal_clock *kal_engine_clock(kal_engine *engine);
 
 /* Keys revoked and tenants changed elsewhere since the last poll, told on every thread (3 s). */

@@ -16,7 +16,7 @@ typedef struct kal_engine_thread_slot {
     kal_engine *engine;
     kal_thread *thread;
     kal_lua *lua; /* for checks */
-    kal_pool *reads, *writes;
+    kal_pool *reads, *writes, *held;
     kal_buf error;
 } kal_engine_thread_slot;
 

@@ -7,13 +7,13 @@
 #include "run/load.h"
 #include "run/operate.h"
 #include "run/profile.h"
+#include "run/records.h"
 #include "run/seal.h"
 #include "run/sub_flow.h"
 
 #include <string.h>
 
 #define MAX_CONTEXT (256 * 1024)
-#define DAY_MS INT64_C(86400000)
 #define MAX_FLUSH_BYTES (32 * 1024 * 1024) /* then the rest of the works makes the next batch */
 
 static void refuse(kal_work *work, kal_err err)
@@ -141,48 +141,6 @@ static void start(kal_batch *batch, kal_customer *customer, kal_work *work,
     work->started++;
 }
 
-static void store_event(kal_batch *batch, kal_customer *customer, kal_work *work, kal_uuid id)
-{
-    kal_value *row = kal_unit_row(customer->unit, KAL_TABLE_EVENT);
-    row[0] = kal_v_uuid(id);
-    row[1] = kal_v_uuid(customer->tenant);
-    row[2] = kal_v_int(KAL_INT8, (int64_t)customer->key);
-    row[3] = kal_v_str(KAL_TEXT, customer->external_id);
-    row[4] = kal_v_str(KAL_TEXT, kal_batch_text(batch, kal_str_of(work->event_id)));
-    row[5] = kal_v_str(KAL_TEXT, kal_batch_text(batch, kal_str_of(work->event_type)));
-    row[6] = kal_v_str(KAL_JSON, kal_batch_json(batch, work->body));
-    if (work->occurred_ms != KAL_UNSET)
-        row[7] = kal_v_time(work->occurred_ms);
-    row[8] = kal_v_time(batch->now_ms);
-}
-
-static void store_usage(kal_batch *batch, const kal_customer *customer)
-{
-    kal_value *row = kal_unit_row(customer->unit, KAL_TABLE_USAGE);
-    row[0] = kal_v_uuid(customer->tenant);
-    row[1] = kal_v_int(KAL_INT4, batch->now_ms / DAY_MS);
-    row[2] = kal_v_int(KAL_INT2, batch->shard);
-}
-
-static void store_answer(kal_batch *batch, kal_customer *customer, const kal_work *work)
-{
-    kal_str event_id = kal_batch_text(batch, kal_str_of(work->event_id));
-    kal_value *row = kal_unit_row(customer->unit, KAL_TABLE_DEDUPE);
-    row[0] = kal_v_int(KAL_INT8, (int64_t)customer->key);
-    row[1] = kal_v_str(KAL_TEXT, event_id);
-    row[2] = kal_v_uuid(customer->tenant);
-    row[3] = kal_v_int(KAL_INT4, work->routed);
-    row[4] = kal_v_int(KAL_INT4, work->started);
-    row[5] = kal_v_int(KAL_INT4, work->held);
-    row[6] = kal_v_time(batch->now_ms);
-    if (work->kind == KAL_WORK_WEBHOOK && work->started)
-        row[7] = kal_v_uuid(work->instance_id);
-    kal_known *known = kal_arena_alloc(batch->arena, sizeof *known);
-    *known = (kal_known){customer->known, event_id,   work->routed,
-                         work->started,   work->held, work->instance_id};
-    customer->known = known;
-}
-
 /* The event came before: it gets its first answer again. */
 static bool is_known(const kal_customer *customer, kal_work *work)
 {
@@ -219,11 +177,11 @@ static void handle_event(kal_batch *batch, kal_customer *customer, kal_work *wor
             start(batch, customer, work, may + i, next - i, event, id);
         }
     }
-    store_event(batch, customer, work, id);
+    kal_record_event(batch, customer, work, id);
     if (customer->took[KAL_QUOTA_EVENTS])
-        store_usage(batch, customer);
+        kal_record_usage(batch, customer);
     if (work->event_id)
-        store_answer(batch, customer, work);
+        kal_record_answer(batch, customer, work);
 }
 
 /* The flow's entry webhook was called: an event for its webhook_entry nodes alone. A customer who
@@ -258,11 +216,11 @@ static void handle_webhook(kal_batch *batch, kal_customer *customer, kal_work *w
         work->started = 1;
         kal_burst_start(batch, instance, nodes, n, event_json(batch, work), id);
     }
-    store_event(batch, customer, work, id);
+    kal_record_event(batch, customer, work, id);
     if (customer->took[KAL_QUOTA_EVENTS])
-        store_usage(batch, customer);
+        kal_record_usage(batch, customer);
     if (work->event_id)
-        store_answer(batch, customer, work);
+        kal_record_answer(batch, customer, work);
 }
 
 static void handle_replay(kal_batch *batch, kal_customer *customer, kal_work *work)
@@ -389,6 +347,8 @@ static void handle(kal_batch *batch, kal_customer *customer, kal_work *work)
         handle_retry(batch, customer, work);
         break;
     }
+    if (work->claim && !work->err)
+        kal_record_outcome(batch, customer, work);
 }
 
 /* An instance whose walk has yielded and goes on before the work, or NULL. */

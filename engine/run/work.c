@@ -20,6 +20,7 @@ void kal_work_free(kal_work *work)
     kal_free(work->customer_id);
     kal_free(work->event_type);
     kal_free(work->event_id);
+    kal_free(work->claim);
     kal_free(work->reason);
     kal_free(work->message);
     json_decref(work->body);

@@ -66,7 +66,9 @@ struct kal_work {
     void (*done)(kal_work *work); /* runs on thread `origin`; frees with kal_work_free */
     void *data;
     int origin;
-    int tries; /* times its flow was looked up anew */
+    char *claim;  /* owned; the key of the request that must not happen twice, NULL: none */
+    int32_t item; /* of that request */
+    int tries;    /* times its flow was looked up anew */
 
     kal_err err;
     char *message; /* owned; more than kal_err_text, or NULL */

@@ -45,6 +45,7 @@ static const kal_table_spec specs[KAL_TABLE_COUNT] = {
     SPEC(ERASE, 3, U, I8, T),
     SPEC(CUSTOMER_DROP, 1, U),
     SPEC(USAGE, 3, U, I4, I2),
+    SPEC(CLAIM, 6, U, T, I4, U, T, TS),
 };
 
 typedef struct kal_row {
@@ -265,7 +266,8 @@ static bool is_transient(const kal_pg_reply *reply)
     if (reply->failed == LEASE)
         return true;
     if (!reply->unknown &&
-        (strcmp(reply->sqlstate, "55P03") == 0 || strcmp(reply->sqlstate, "57014") == 0))
+        (strcmp(reply->sqlstate, "55P03") == 0 || strcmp(reply->sqlstate, "57014") == 0 ||
+         strcmp(reply->sqlstate, "KL003") == 0))
         return false;
     return reply->err == KAL_ERR_UNAVAILABLE || strncmp(reply->sqlstate, "40", 2) == 0;
 }

@@ -35,8 +35,9 @@
     X(WAIT_PAUSE)                                                                                  \
     X(HELD_PAUSE)                                                                                  \
     X(ERASE)                                                                                       \
-    X(CUSTOMER_DROP)\
-    X(USAGE)
+    X(CUSTOMER_DROP)                                                                               \
+    X(USAGE)                                                                                       \
+    X(CLAIM)
 
 typedef enum kal_table {
 #define X(table) KAL_TABLE_##table,

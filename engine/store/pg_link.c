@@ -33,6 +33,7 @@ kal_err kal_pg_sqlstate_err(const char *sqlstate)
         {"57014", KAL_ERR_UNAVAILABLE},
         {"58", KAL_ERR_UNAVAILABLE},
         {"KL001", KAL_ERR_FENCED},
+        {"KL003", KAL_ERR_UNAVAILABLE}, /* an attempt before this one was not lost: ask again */
         {"23505", KAL_ERR_VALIDATION_FAILED},
         {"23503", KAL_ERR_IN_USE},
         {"22", KAL_ERR_VALIDATION_FAILED},

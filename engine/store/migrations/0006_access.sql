@@ -141,3 +141,59 @@ GRANT SELECT ON audit_log TO kalcifer_api;
 ALTER TABLE audit_log ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON audit_log TO kalcifer_api
     USING (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid);
+
+-- A request that must not happen twice: claimed (and committed) before it begins; its answers are
+-- in the transaction of its effects. key and request are SHA-256 in hex. Item -1 is the request's
+-- whole answer, sealed by a key that only the caller's header gives; the others are its works.
+CREATE TABLE idempotency_claim (
+    tenant_id uuid NOT NULL, -- zero: the operator
+    key text COLLATE "C" NOT NULL,
+    request text COLLATE "C" NOT NULL,
+    claimed_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, key)
+);
+CREATE INDEX idempotency_claim_age ON idempotency_claim (claimed_at);
+
+CREATE TABLE idempotency_answer (
+    tenant_id uuid NOT NULL,
+    key text COLLATE "C" NOT NULL,
+    item integer NOT NULL,
+    status smallint,
+    answer bytea,
+    instance_id uuid,
+    result text,
+    answered_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, key, item)
+);
+CREATE INDEX idempotency_answer_age ON idempotency_answer (answered_at);
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON idempotency_claim TO kalcifer_api;
+GRANT SELECT, INSERT, UPDATE ON idempotency_answer TO kalcifer_api;
+DO $$
+DECLARE
+    t text;
+BEGIN
+    FOREACH t IN ARRAY ARRAY['idempotency_claim', 'idempotency_answer'] LOOP
+        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', t);
+        EXECUTE format('CREATE POLICY tenant ON %I TO kalcifer_api USING '
+            '(tenant_id = nullif(current_setting(''app.tenant'', true), '''')::uuid)', t);
+    END LOOP;
+END $$;
+
+-- Raises when a claim's effect has happened already: an attempt before this one was not lost.
+CREATE FUNCTION kal_once(put bigint, sent bigint) RETURNS void
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    IF put <> sent THEN
+        RAISE EXCEPTION 'it has happened already' USING ERRCODE = 'KL003';
+    END IF;
+END $$;
+
+-- Raises when the transaction that is to go on is not the one that began.
+CREATE FUNCTION kal_held(token text) RETURNS void
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    IF current_setting('app.held', true) IS DISTINCT FROM token THEN
+        RAISE EXCEPTION 'the transaction was lost' USING ERRCODE = 'KL003';
+    END IF;
+END $$;

@@ -1,0 +1,2 @@
+-- Begins a transaction that goes on over several calls: of one request, on its own connection.
+BEGIN
