@@ -136,6 +136,12 @@ SELECT kal_audited('tenant', 'tenant', '{id}', '{changed_at,has_jwt_secret}', '{
 SELECT kal_audited('api_key', 'api_key', '{id}', '{tenant_id,hash,last_used_at,changed_at}', '{}');
 SELECT kal_audited('flow', 'flow', '{id}', '{tenant_id,updated_at}', '{}');
 SELECT kal_audited('flow_version', 'version', '{flow_id,number}', '{tenant_id}', '{}');
+DO $$
+BEGIN
+    IF to_regclass('segment') IS NOT NULL THEN -- its migration may not be there yet
+        PERFORM kal_audited('segment', 'segment', '{id}', '{tenant_id,updated_at}', '{}');
+    END IF;
+END $$;
 
 GRANT SELECT ON audit_log TO kalcifer_api;
 ALTER TABLE audit_log ENABLE ROW LEVEL SECURITY;

@@ -250,6 +250,30 @@ static void test_what_blames_no_row_is_tried_again(void **state)
     write_through(state, "customer", "53100", "disk");
 }
 
+/* A work whose first attempt was committed after all: its customer is told to ask again, and the
+ * others are written. */
+static void test_what_has_happened_does_not_happen_again(void **state)
+{
+    rig r;
+    rig_open(&r, state);
+    for (int time = 0; time < 2; time++) {
+        kal_flush *flush = flush_of(time ? "second@x" : "first@x");
+        kal_unit *unit = kal_flush_unit(flush);
+        kal_value *row = kal_unit_row(unit, KAL_TABLE_CLAIM);
+        row[0] = kal_v_uuid((kal_uuid){.b = {7}});
+        row[1] = kal_v_text("key");
+        row[2] = kal_v_int(KAL_INT4, 0);
+        row[5] = kal_v_time(1790000000000 + time);
+        flush_now(&r, flush);
+        kal_loop_until(&r.f->loop, &r.done);
+        assert_int_equal(r.err, KAL_OK);
+        assert_int_equal(kal_unit_err(unit), time ? KAL_ERR_UNAVAILABLE : KAL_OK);
+        kal_flush_free(flush);
+    }
+    assert_string_equal(customers_with(&r, "second@x"), "c0 c1 c2 c3 c4 c5 c6 c7");
+    rig_close(&r);
+}
+
 static bool may_send(void *data, kal_uuid flow)
 {
     (void)data;
@@ -325,6 +349,7 @@ int main(void)
         cmocka_unit_test(test_a_locked_lease_is_waited_for),
         cmocka_unit_test(test_a_lock_has_a_limit_of_its_own),
         cmocka_unit_test(test_what_blames_no_row_is_tried_again),
+        cmocka_unit_test(test_what_has_happened_does_not_happen_again),
         cmocka_unit_test(test_a_message_whose_row_is_locked_does_not_leave),
     };
     return cmocka_run_group_tests(tests, kal_cluster_fixture_open, kal_cluster_fixture_close);

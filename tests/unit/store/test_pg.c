@@ -147,6 +147,23 @@ static void test_one_error_undoes_the_whole_call(void **state)
     kal_pg_free(l.pg);
 }
 
+static void test_what_goes_ahead_of_a_call_is_not_the_callers(void **state)
+{
+    line l;
+    connect_line(*state, &l);
+    for (int time = 0; time < 2; time++) {
+        kal_pg_call *call = call_of(KAL_SQL_API_PING, NULL);
+        add_conversion(call, (kal_uuid){.b = {3}}, "once");
+        kal_pg_call_precede(call, KAL_SQL_JOURNAL_SEQ, lock_args(1));
+        kal_pg_call_precede(call, KAL_SQL_API_PING, NULL);
+        answer a = ask(*state, &l, call);
+        assert_int_equal(a.err, time ? KAL_ERR_VALIDATION_FAILED : KAL_OK);
+        assert_int_equal(a.count, 2 - time);
+        assert_int_equal(a.failed, time);
+    }
+    kal_pg_free(l.pg);
+}
+
 static void test_the_lease_fences(void **state)
 {
     kal_cluster_fixture *f = *state;
@@ -462,6 +479,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows_come_back),
         cmocka_unit_test(test_one_error_undoes_the_whole_call),
+        cmocka_unit_test(test_what_goes_ahead_of_a_call_is_not_the_callers),
         cmocka_unit_test(test_the_lease_fences),
         cmocka_unit_test(test_a_refused_statement_is_prepared_again),
         cmocka_unit_test(test_other_types_than_before_are_refused),
