@@ -1,4 +1,4 @@
-/* The audit log is written by the database itself (migrations/0006_access.sql: kal_audited); what
+/* The audit log is written by the database itself (migrations/0009_access.sql: kal_audited); what
  * it cannot know goes ahead of each change: who makes it, for which request, by which name.
  * Thread: any. Blocks: never. */
 #ifndef KAL_API_AUDIT_H

@@ -1,4 +1,5 @@
 /* `export` and `apply`: a tenant's flows and journeys as files, and back. */
+#include "api/audit.h"
 #include "api/cli.h"
 #include "api/database.h"
 #include "api/dirs.h"
@@ -122,8 +123,10 @@ static int carry_out(kal_cli *cli, const char *conninfo, kal_uuid tenant, kal_pl
     if (json_array_size(plan->problems) > 0)
         return refuse(cli, plan);
     kal_pg_call *call = cli->dry_run ? NULL : kal_plan_call(plan, tenant, now);
-    if (call)
+    if (call) {
+        kal_audit_tell(call, "cli", NULL, "apply", now);
         kal_database_tenant_call(conninfo, call, on_applied, &o);
+    }
     kal_plan_text(plan, cli->dry_run, &text);
     int status = o.problem.len ? kal_cli_fail(cli, o.problem.data)
                                : kal_cli_print(cli, text.data, kal_plan_json(plan, cli->dry_run));

@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from support.client import Client, Tenant
+from support.client import Client, Tenant, wait_until
 from support.graphs import chain, node
 from support.server import Server
 
@@ -75,6 +75,30 @@ def test_an_instance_is_cancelled_once(tenant):
     instance = tenant.trigger(tenant.new_flow(HOLD), "c")
     answer = twice(tenant, f"/instances/{instance}/cancel", None, 200).json()["data"]
     assert answer["exit_reason"] == "cancelled_by_operator"
+
+
+def test_an_instance_is_paused_resumed_and_ended_once(tenant):
+    flow = tenant.new_flow(HOLD)
+    instance = tenant.trigger(flow, "c")
+    for action, body, status in (("pause", None, "paused"), ("resume", None, "waiting"),
+                                 ("exit", {"reason": "enough"}, "exited")):
+        answer = twice(tenant, f"/instances/{instance}/{action}", body, 200)
+        assert answer.json()["data"]["status"] == status
+
+
+def test_a_journey_is_made_launched_and_copied_once(tenant):
+    flow = tenant.ok("POST", "/flows", {"name": "f"}, 201)["data"]["id"]
+    made = twice(tenant, "/journeys", {"name": "j", "flow_id": flow}, 201).json()["data"]
+    twice(tenant, f"/journeys/{made['id']}/versions", {"graph": HOLD}, 201)
+    assert len(tenant.ok("GET", f"/journeys/{made['id']}/versions")["data"]) == 1
+    name = key()
+    first = send(tenant, f"/journeys/{made['id']}/launch", None, name)
+    twice(tenant, f"/journeys/{made['id']}/pause", None, 200)
+    again = send(tenant, f"/journeys/{made['id']}/launch", None, name)
+    assert first.status_code == 200 and again.text == first.text
+    assert tenant.ok("GET", f"/journeys/{made['id']}")["data"]["status"] == "paused"
+    twice(tenant, f"/journeys/{made['id']}/duplicate", None, 201)
+    assert len(tenant.ok("GET", "/journeys")["data"]) == 2
 
 
 def test_a_key_is_shown_again_and_is_not_readable_in_the_database(tenant, sql):
@@ -150,7 +174,6 @@ def test_keys_are_dropped_when_they_are_old(tenant, sql):
     tables = ("idempotency_claim", "idempotency_answer")
     assert [sql(count.format(t), tenant.id) for t in tables] == [[(1,)]] * 2
     tenant.advance("3d")
-    from support.client import wait_until
     wait_until(lambda: [sql(count.format(t), tenant.id) for t in tables] == [[(0,)]] * 2)
 
 
@@ -183,7 +206,7 @@ def test_many_at_once_make_one(server, tenant):
     assert len(tenant.ok("GET", "/flows")["data"]) == 2 and len(tenant.instances(flow)) == 1
 
 
-def test_others_go_on_while_one_waits_for_a_lock(server, tenant):
+def test_others_go_on_while_one_waits_for_a_lock(server, tenant, sql):
     """A claimed request that waits in the database is in progress; then it is done, once."""
     flow, name = tenant.draft(HOLD), key()
     connection = server.database()
@@ -195,9 +218,9 @@ def test_others_go_on_while_one_waits_for_a_lock(server, tenant):
         waiting = threading.Thread(target=lambda: answers.append(send(
             Client(server.base, tenant.key), path, None, name)))
         waiting.start()
+        wait_until(lambda: sql("SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
         other = Client(server.base, tenant.key)
-        from support.client import wait_until
-        wait_until(lambda: send(other, path, None, name).json().get("error") == "in_progress")
+        assert send(other, path, None, name).json()["error"] == "in_progress"
         assert send(other, path, {"x": 1}, name).json()["error"] == "idempotency_conflict"
     connection.rollback()
     connection.close()

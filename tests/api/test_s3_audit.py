@@ -31,6 +31,25 @@ def test_every_change_of_a_flow_is_told_with_what_it_changed(tenant):
     assert {row["actor"] for row in rows + version} == {f"key:{first}"}
 
 
+def test_a_journey_is_told_with_its_flow(tenant):
+    flow = tenant.draft(chain())
+    made = tenant.ok("POST", "/journeys", {"name": "j", "flow_id": flow}, 201)["data"]
+    tenant.ok("PUT", f"/journeys/{made['id']}", {"tags": ["x"]})
+    tenant.ok("POST", f"/journeys/{made['id']}/launch")
+    rows = log(tenant, object_type="journey", object_id=made["id"])
+    assert [row["action"] for row in rows[-2:]] == ["journey.update", "journey.create"]
+    assert rows[-2]["after"] == {"tags": ["x"]} and rows[-2]["before"] == {"tags": []}
+    assert log(tenant, object_type="flow", object_id=flow)[0]["action"] == "flow.launch"
+
+
+def test_what_files_bring_is_told(server, tenant, other, tmp_path):
+    tenant.draft(chain())
+    for command, t in (("export", tenant), ("apply", other)):
+        made = server.command(command, "--tenant", t.id, str(tmp_path))
+        assert made.returncode == 0, made.stderr
+    assert [row["actor"] for row in log(other, action="flow.create")] == ["cli"]
+
+
 def test_a_change_carries_its_request_and_its_time(tenant):
     now = tenant.now()
     tenant.ok("POST", "/flows", {"name": "f"}, 201, headers={"X-Request-Id": "mine-1"})

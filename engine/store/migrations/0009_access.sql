@@ -136,6 +136,7 @@ SELECT kal_audited('tenant', 'tenant', '{id}', '{changed_at,has_jwt_secret}', '{
 SELECT kal_audited('api_key', 'api_key', '{id}', '{tenant_id,hash,last_used_at,changed_at}', '{}');
 SELECT kal_audited('flow', 'flow', '{id}', '{tenant_id,updated_at}', '{}');
 SELECT kal_audited('flow_version', 'version', '{flow_id,number}', '{tenant_id}', '{}');
+SELECT kal_audited('journey', 'journey', '{id}', '{tenant_id,updated_at}', '{}');
 DO $$
 BEGIN
     IF to_regclass('segment') IS NOT NULL THEN -- its migration may not be there yet
