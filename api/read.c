@@ -69,41 +69,61 @@ static bool add_customer(reading *r)
     return true;
 }
 
-static bool add_cursor(reading *r, kal_type type)
+/* Reads ?cursor; null when there is none. False when it has answered. */
+static bool read_cursor(kal_request *request, kal_type type, kal_value *value)
 {
-    kal_str text = kal_request_query(r->request, "cursor"), key;
+    kal_str text = kal_request_query(request, "cursor"), key;
     char space[KAL_CURSOR_MAX];
-    kal_value value = kal_v_null(type);
     kal_uuid id;
     int64_t number;
 
-    if (text.p) {
-        bool ok = kal_cursor_read(text, space, &key);
-        if (ok && type == KAL_UUID) {
-            ok = kal_uuid_parse(key, &id);
-            value = kal_v_uuid(id);
-        } else if (ok) {
-            ok = kal_str_int(key, &number) && number >= 0 && number <= INT32_MAX;
-            value = kal_v_int(type, number);
-        }
-        if (!ok) {
-            kal_reply_invalid(r->request, "cursor", "is invalid");
-            return false;
-        }
+    *value = kal_v_null(type);
+    if (!text.p)
+        return true;
+    bool ok = kal_cursor_read(text, space, &key);
+    if (ok && type == KAL_UUID) {
+        ok = kal_uuid_parse(key, &id);
+        *value = kal_v_uuid(id);
+    } else if (ok) {
+        ok = kal_str_int(key, &number) && number >= 0 && number <= INT32_MAX;
+        *value = kal_v_int(type, number);
     }
+    if (!ok)
+        kal_reply_invalid(request, "cursor", "is invalid");
+    return ok;
+}
+
+/* Reads ?limit; false when it has answered. */
+static bool read_limit(kal_request *request, int64_t *limit)
+{
+    kal_str text = kal_request_query(request, "limit");
+
+    *limit = KAL_LIMIT_DEFAULT;
+    if (!text.p || (kal_str_int(text, limit) && *limit >= 1 && *limit <= KAL_LIMIT_MOST))
+        return true;
+    kal_reply_invalid(request, "limit", "is invalid");
+    return false;
+}
+
+bool kal_read_page(kal_request *request, kal_value *cursor, int64_t *limit)
+{
+    return read_cursor(request, KAL_UUID, cursor) && read_limit(request, limit);
+}
+
+static bool add_cursor(reading *r, kal_type type)
+{
+    kal_value value;
+
+    if (!read_cursor(r->request, type, &value))
+        return false;
     kal_args_add(r->args, value);
     return true;
 }
 
 static bool add_limit(reading *r)
 {
-    kal_str text = kal_request_query(r->request, "limit");
-
-    r->limit = KAL_LIMIT_DEFAULT;
-    if (text.p && (!kal_str_int(text, &r->limit) || r->limit < 1 || r->limit > KAL_LIMIT_MOST)) {
-        kal_reply_invalid(r->request, "limit", "is invalid");
+    if (!read_limit(r->request, &r->limit))
         return false;
-    }
     kal_args_add(r->args, kal_v_int(KAL_INT4, r->limit + 1));
     return true;
 }

@@ -53,6 +53,8 @@ typedef struct kal_read {
 
 /* Answers the request by its route's statement. */
 void kal_read_run(struct kal_request *request);
+/* The page that ?cursor (a UUID) and ?limit ask for; false when it has answered 422. */
+bool kal_read_page(struct kal_request *request, kal_value *cursor, int64_t *limit);
 /* Splits "external:<id>" or a UUID into its two statement parameters; false when it is neither. */
 bool kal_customer_ref(kal_str text, kal_value *id, kal_value *external);
 

@@ -59,6 +59,14 @@ void kal_route_customers_preferences(kal_request *request);
 
 void kal_route_webhooks_enter(kal_request *request);
 
+void kal_route_segments_create(kal_request *request);
+void kal_route_segments_update(kal_request *request);
+void kal_route_segments_delete(kal_request *request);
+void kal_route_segments_evaluate(kal_request *request);
+void kal_route_segments_members(kal_request *request);
+void kal_route_segments_add(kal_request *request);
+void kal_route_segments_remove(kal_request *request);
+
 void kal_route_node_types(kal_request *request);
 void kal_route_node_type(kal_request *request);
 

@@ -102,20 +102,57 @@ static UCalendar *calendar_of(kal_str zone)
     return c->entry[i].calendar = open_calendar(zone);
 }
 
-int64_t kal_zone_next(kal_str zone, int hour, int minute, int64_t now_ms)
+static UCalendar *calendar_or_utc(kal_str zone)
+{
+    return calendar_of(kal_zone_known(zone) ? zone : kal_str_of("UTC"));
+}
+
+static kal_local local_of(UCalendar *c, int64_t at_ms)
 {
     UErrorCode status = U_ZERO_ERROR;
-    UCalendar *c = calendar_of(kal_zone_known(zone) ? zone : kal_str_of("UTC"));
-    ucal_setMillis(c, (UDate)now_ms, &status);
-    int32_t year = ucal_get(c, UCAL_YEAR, &status), month = ucal_get(c, UCAL_MONTH, &status);
-    int32_t day = ucal_get(c, UCAL_DATE, &status);
-    int64_t then;
-    do {
-        ucal_clear(c);
-        ucal_setDateTime(c, year, month, day++, hour, minute, 0, &status);
-        then = (int64_t)ucal_getMillis(c, &status);
-    } while (U_SUCCESS(status) && then < now_ms);
+    ucal_setMillis(c, (UDate)at_ms, &status);
+    kal_local local = {
+        .year = ucal_get(c, UCAL_YEAR, &status),
+        .month = ucal_get(c, UCAL_MONTH, &status) + 1,
+        .day = ucal_get(c, UCAL_DATE, &status),
+        .hour = ucal_get(c, UCAL_HOUR_OF_DAY, &status),
+        .minute = ucal_get(c, UCAL_MINUTE, &status),
+    };
     if (U_FAILURE(status))
         abort();
+    return local;
+}
+
+static int64_t instant_of(UCalendar *c, const kal_local *local)
+{
+    UErrorCode status = U_ZERO_ERROR;
+    ucal_clear(c);
+    ucal_setDateTime(c, local->year, local->month - 1, local->day, local->hour, local->minute, 0,
+                     &status);
+    int64_t then = (int64_t)ucal_getMillis(c, &status);
+    if (U_FAILURE(status))
+        abort();
+    return then;
+}
+
+kal_local kal_zone_local(kal_str zone, int64_t at_ms)
+{
+    return local_of(calendar_or_utc(zone), at_ms);
+}
+
+int64_t kal_zone_instant(kal_str zone, const kal_local *local)
+{
+    return instant_of(calendar_or_utc(zone), local);
+}
+
+int64_t kal_zone_next(kal_str zone, int hour, int minute, int64_t now_ms)
+{
+    UCalendar *c = calendar_or_utc(zone);
+    kal_local local = local_of(c, now_ms);
+    int64_t then;
+    local.hour = hour;
+    local.minute = minute;
+    while ((then = instant_of(c, &local)) < now_ms)
+        local.day++; /* one past the month's end is the next one's first */
     return then;
 }

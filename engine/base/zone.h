@@ -15,4 +15,14 @@ bool kal_zone_known(kal_str zone);
  * only the first counts. An unknown zone counts as UTC. */
 int64_t kal_zone_next(kal_str zone, int hour, int minute, int64_t now_ms);
 
+/* What a wall clock shows; months and days count from 1. */
+typedef struct kal_local {
+    int year, month, day, hour, minute;
+} kal_local;
+
+/* What clocks in the zone show at an instant. An unknown zone counts as UTC. */
+kal_local kal_zone_local(kal_str zone, int64_t at_ms);
+/* The instant when clocks in the zone begin to show this; skipped and doubled times as above. */
+int64_t kal_zone_instant(kal_str zone, const kal_local *local);
+
 #endif

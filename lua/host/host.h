@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "base/str.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct kal_lua kal_lua;
@@ -46,7 +47,7 @@ json_t *kal_lua_types(kal_lua *lua);
  *   lookback   milliseconds, absent when 0
  *   needs      what must be loaded before it executes, each member absent when it is nothing:
  *              {"customer": true, "flow_caps": true, "caps": [{"channel", "window_ms"}],
- *              "flows": [ids]}
+ *              "flows": [ids], "segments": [ids]}
  *   join       "all" | "any" for a join */
 json_t *kal_lua_describe(kal_lua *lua, kal_str type, const json_t *config);
 
@@ -111,6 +112,17 @@ KAL_MUST_USE kal_err kal_lua_truth(kal_lua *lua, kal_str expression, kal_lua_ref
                                    const json_t *event, int64_t now_ms, bool *out, kal_buf *error);
 /* Only compiles; false with a sentence in error. */
 bool kal_lua_expression_ok(kal_lua *lua, kal_str expression, kal_buf *error);
+
+/* Problems of a segment's definition {type, rules, expression} by field, {} when it is right. The
+ * caller decrefs; NULL with a sentence in error when it cannot be told. */
+json_t *kal_lua_segment_check(kal_lua *lua, const json_t *definition, kal_buf *error);
+/* A segment by its definition: ready to be asked about customers (as kal_profile_json shows them).
+ * KAL_LUA_NONE when the definition cannot be read. Unref when done. */
+kal_lua_ref kal_lua_segment_new(kal_lua *lua, const json_t *definition);
+bool kal_lua_segment_matches(kal_lua *lua, kal_lua_ref segment, const json_t *customer,
+                             int64_t now_ms);
+/* Makes a tenant's segments ({id: definition}) known to nodes, in the place of those before. */
+void kal_lua_segments_load(kal_lua *lua, kal_str tenant, const json_t *definitions);
 
 /* Asks a provider plugin (plugins/NAME/provider.lua) to turn a delivery into what is to be done:
  * {"sink": "log", "line": {…}}. NULL with a sentence in error when there is none or it fails. */

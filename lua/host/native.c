@@ -1,6 +1,7 @@
 #include "lua/host/native.h"
 
 #include "base/clock.h"
+#include "base/cron.h"
 #include "base/zone.h"
 #include "lua/host/digest.h"
 #include "lua/host/value.h"
@@ -110,6 +111,16 @@ static int native_zone_known(lua_State *L)
     return 1;
 }
 
+static int native_cron_check(lua_State *L)
+{
+    kal_cron cron;
+    const char *problem;
+    if (!kal_cron_parse(check_text(L, 1), &cron, &problem))
+        return fail(L, problem);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
 static int native_parse_time(lua_State *L)
 {
     int64_t ms;
@@ -145,6 +156,7 @@ static const luaL_Reg FUNCTIONS[] = {
     {"sha256", native_sha256},
     {"zone_next", native_zone_next},
     {"zone_known", native_zone_known},
+    {"cron_check", native_cron_check},
     {"parse_time", native_parse_time},
     {"format_time", native_format_time},
     {"utf8_len", native_utf8_len},

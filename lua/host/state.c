@@ -115,6 +115,10 @@ static void open_kal(kal_lua *lua, void *job)
     require(lua->L, "kal.expr");
     lua->truth = function_of(lua, "kal.expr", "truth");
     lua->check = function_of(lua, "kal.expr", "check");
+    require(lua->L, "kal.segment");
+    lua->segment_check = function_of(lua, "kal.segment", "check");
+    lua->segment_compile = function_of(lua, "kal.segment", "compile");
+    lua->segments_load = function_of(lua, "kal.segment", "load");
 }
 
 static int refuse_global(lua_State *L)

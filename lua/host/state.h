@@ -16,7 +16,9 @@ struct kal_lua {
     lua_State *L;
     char *home;
     kal_values *values;
-    kal_lua_ref types, describe, node, provider, run, truth, check; /* the Lua side's functions */
+    /* the Lua side's functions */
+    kal_lua_ref types, describe, node, provider, run, truth, check;
+    kal_lua_ref segment_check, segment_compile, segments_load;
     kal_state_work work; /* of the protected call that begins */
     void *job;
     json_t *event;  /* that Lua has seen last, and keeps */

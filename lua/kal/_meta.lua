@@ -24,6 +24,7 @@
 ---@field caps? { channel: string, window_ms: number }[] counts of messages
 ---@field flow_caps? boolean those that the flow's own caps count: of a node that sends
 ---@field flows? string[] ids of flows that it may start
+---@field segments? string[] ids of segments that it asks about
 
 ---@class kal.Cap
 ---@field channel string
@@ -50,6 +51,7 @@
 ---@field duration fun(text: string): number milliseconds
 ---@field hash fun(...: string): number in [0, 1), the same for the same arguments
 ---@field at fun(clock: string, zone?: string): number the next "HH:MM" in a zone, now included
+---@field in_segment fun(id: string): boolean of the customer, when the node needs that segment
 
 ---@class kal.Event
 ---@field id string
@@ -113,6 +115,7 @@
 ---@field sha256 fun(text: string): string hex
 ---@field zone_next fun(zone: string, hour: integer, minute: integer, now_ms: number): number
 ---@field zone_known fun(zone: string): boolean
+---@field cron_check fun(text: string): true?, string?
 ---@field parse_time fun(iso: string): number?
 ---@field format_time fun(ms: number): string
 ---@field utf8_len fun(text: string): integer

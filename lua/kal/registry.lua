@@ -179,6 +179,7 @@ local function needs_of(module, config)
     flow_caps = needs.flow_caps and true or nil,
     caps = type(needs.caps) == "table" and #needs.caps > 0 and native.array(needs.caps) or nil,
     flows = texts(needs.flows),
+    segments = texts(needs.segments),
   }
   return next(kept) and kept or nil
 end

@@ -4,6 +4,7 @@
 --- so nothing is built for a node that needs nothing.
 local native = require "kal.native"
 local duration = require "kal.duration"
+local segment = require "kal.segment"
 
 local runner = {}
 
@@ -26,6 +27,12 @@ function ctx.at(clock, zone)
   local hour, minute = clock:match "^(%d%d?):(%d%d)$"
   if not hour then error("time of day is invalid", 0) end
   return native.zone_next(zone or "UTC", tonumber(hour), tonumber(minute), ctx.now)
+end
+
+--- Whether the customer is in a segment of the tenant's; the node must need it.
+function ctx.in_segment(id)
+  local context = ctx.context
+  return segment.member(context._tenant_id, id, ctx.customer, context._segments, ctx.now)
 end
 
 --- How many sends each live context has seen, so that two of one burst never share an id.

@@ -1,0 +1,172 @@
+--- Segments: who a definition {type, rules, expression} takes in. Rules and expressions are
+--- compiled once to a closure over a customer; what rules mean is said once more in SQL
+--- (kal_rule_holds), for members, and a test holds the two against each other.
+---
+--- A rule's field is email, phone, name, tags or timezone, else a dot path in properties. Rules are
+--- ANDed; none take everyone in. Numbers are equal as kal.value has it: as doubles, whole ones from
+--- 2^53 on exactly; their order is that of doubles.
+local native = require "kal.native"
+local compare = require "kal.compare"
+local expr = require "kal.expr"
+local path = require "kal.path"
+local value = require "kal.value"
+
+local segment = {}
+
+local null = native.null
+local COLUMNS = { email = true, phone = true, name = true, tags = true, timezone = true }
+local MOST = 50
+local MOST_FIELD = 255
+
+--- Operators that rules have; `matches` is a condition's alone.
+local OPERATORS = {}
+for name in pairs(compare) do OPERATORS[name] = name ~= "matches" or nil end
+
+local function present(x)
+  if x == null then return nil end
+  return x
+end
+
+-- ---- what is wrong with a definition ----
+
+--- SQL takes a step with a sign for a position from the end, where Lua has a key.
+local function is_path(field)
+  for _, key in ipairs(path.split(field).keys) do
+    if key == "" or key:find "^%s*[-+]%s*%d+$" then return false end
+  end
+  return true
+end
+
+local function check_rule(rule, report)
+  if value.kind(rule) ~= "object" then return report("", "is invalid") end
+  local field, operator = present(rule.field), present(rule.operator)
+  if field == nil or field == "" then
+    report("/field", "can't be blank")
+  elseif type(field) ~= "string" or #field > MOST_FIELD or not is_path(field) then
+    report("/field", "is invalid")
+  end
+  if operator == nil or operator == "" then
+    report("/operator", "can't be blank")
+  elseif not OPERATORS[operator] then
+    report("/operator", "is invalid")
+  elseif rule.value == nil and operator ~= "exists" then
+    report("/value", "can't be blank")
+  elseif (operator == "in" or operator == "not_in") and value.kind(rule.value) ~= "list" then
+    report("/value", "must be a list")
+  end
+end
+
+local function check_rules(rules, report)
+  if value.kind(rules) ~= "list" then return report("is invalid") end
+  if #rules > MOST then return report("has more than " .. MOST .. " rules") end
+  for i, rule in ipairs(rules) do
+    check_rule(rule, function(pointer, message)
+      report("/" .. i - 1 .. pointer .. ": " .. message)
+    end)
+  end
+end
+
+--- The problems of a definition by field: {} when it is right.
+---@param given { type?: string, rules?: any, expression?: any }
+---@return table<string, string[]>
+function segment.check(given)
+  local problems = {}
+  local function reporter(field)
+    return function(message)
+      problems[field] = problems[field] or native.array {}
+      table.insert(problems[field], message)
+    end
+  end
+  local rules, expression = present(given.rules), present(given.expression)
+  if rules ~= nil then check_rules(rules, reporter "rules") end
+  if expression ~= nil then
+    local ok, err = expr.check(expression)
+    if not ok then reporter "expression"(err) end
+  end
+  local has_rules = type(rules) == "table" and #rules > 0
+  if given.type == "static" and has_rules then
+    reporter "rules" "can't be given for a static segment"
+  end
+  if given.type == "static" and expression ~= nil then
+    reporter "expression" "can't be given for a static segment"
+  elseif has_rules and expression ~= nil then
+    reporter "expression" "can't be given beside rules"
+  end
+  return problems
+end
+
+-- ---- who is in ----
+
+local function reader(field)
+  if COLUMNS[field] then
+    return function(customer) return present(customer[field]) end
+  end
+  local steps = path.split(field)
+  return function(customer) return path.walk(customer.properties, steps) end
+end
+
+local function compile_rules(rules)
+  local reads, tests, expected = {}, {}, {}
+  for i, rule in ipairs(rules) do
+    reads[i], tests[i], expected[i] = reader(rule.field), compare[rule.operator], rule.value
+  end
+  return function(customer)
+    for i = 1, #tests do
+      value.begin()
+      if not tests[i](reads[i](customer), expected[i]) then return false end
+    end
+    return true
+  end
+end
+
+--- The customer's members are names, as is `_customer` itself. What cannot be told is not in.
+local function compile_expression(text)
+  return function(customer, now_ms)
+    local context = { _customer = customer }
+    for key, x in pairs(customer) do context[key] = x end
+    return expr.truth(text, context, nil, now_ms) == true
+  end
+end
+
+--- A definition as a function of a customer (as the API shows one) and the journey time. A static
+--- one takes nobody in: its members are listed.
+---@param definition { type: string, rules?: table, expression?: string }
+---@return fun(customer: table, now_ms: number): boolean
+function segment.compile(definition)
+  if definition.type == "static" then return function() return false end end
+  local expression = present(definition.expression)
+  if expression then return compile_expression(expression) end
+  return compile_rules(present(definition.rules) or {})
+end
+
+--- Whether a definition takes a customer in.
+---@return boolean
+function segment.matches(definition, customer, now_ms)
+  return segment.compile(definition)(customer, now_ms)
+end
+
+-- ---- tenants' segments ----
+
+---@type table<string, table<string, fun(customer: table, now_ms: number): boolean>>
+local known = {}
+
+--- Takes the place of all that was known of a tenant.
+---@param tenant string
+---@param definitions table<string, table> by id
+function segment.load(tenant, definitions)
+  local programs = {}
+  for id, definition in pairs(definitions) do programs[id] = segment.compile(definition) end
+  known[tenant] = next(programs) and programs or nil
+end
+
+--- Whether a tenant's customer is in a segment: by its definition, or listed in `static` (ids). An
+--- unknown segment has no members.
+---@return boolean
+function segment.member(tenant, id, customer, static, now_ms)
+  id = id:lower()
+  local program = known[tenant] and known[tenant][id]
+  if not program then return false end
+  return value.contains(static, id) or (customer ~= nil and program(customer, now_ms))
+end
+
+return segment
