@@ -13,6 +13,8 @@ struct kal_graph {
     kal_caps caps;
     kal_uuid *flows;
     size_t n_flows;
+    kal_uuid *segments;
+    size_t n_segments;
 };
 
 static kal_node_category category_of(kal_str name)
@@ -75,6 +77,30 @@ static void read_flows(kal_graph *g, kal_graph_node *node, const json_t *needs)
     }
 }
 
+static void add_segment(kal_graph *g, kal_uuid id)
+{
+    for (size_t i = 0; i < g->n_segments; i++)
+        if (kal_uuid_eq(g->segments[i], id))
+            return;
+    g->segments = kal_realloc(g->segments, (g->n_segments + 1) * sizeof *g->segments);
+    g->segments[g->n_segments++] = id;
+}
+
+/* What is no id is no segment's. */
+static void read_segments(kal_graph *g, kal_graph_node *node, const json_t *needs)
+{
+    size_t i;
+    json_t *text;
+    kal_uuid id;
+    json_array_foreach(json_object_get(needs, "segments"), i, text)
+    {
+        if (!kal_uuid_parse(kal_str_of(json_string_value(text)), &id))
+            continue;
+        node->needs_segments = true;
+        add_segment(g, id);
+    }
+}
+
 static void read_description(kal_graph *g, kal_graph_node *node, const json_t *described)
 {
     const json_t *needs = json_object_get(described, "needs");
@@ -86,6 +112,7 @@ static void read_description(kal_graph *g, kal_graph_node *node, const json_t *d
     node->needs_lookback = node->lookback_ms > 0;
     read_caps(g, node, needs);
     read_flows(g, node, needs);
+    read_segments(g, node, needs);
     read_events(node, json_object_get(described, "events"));
 }
 
@@ -138,6 +165,7 @@ static void add_target(kal_graph *g, uint32_t source, uint32_t target)
     node->needs_lookback = node->needs_lookback || next->needs_lookback;
     node->needs_caps = node->needs_caps || next->needs_caps;
     node->needs_flows = node->needs_flows || next->needs_flows;
+    node->needs_segments = node->needs_segments || next->needs_segments;
 }
 
 /* Reachability and needs, from the leaves up. */
@@ -191,6 +219,7 @@ void kal_graph_free(kal_graph *graph)
     kal_free(graph->nodes);
     kal_free(graph->described);
     kal_free(graph->reach);
+    kal_free(graph->segments);
     kal_shape_deinit(&graph->shape);
     json_decref(graph->no_config);
     json_decref(graph->json);
@@ -223,6 +252,12 @@ uint32_t kal_graph_find(const kal_graph *graph, kal_str id)
 bool kal_graph_reaches(const kal_graph *graph, uint32_t from, uint32_t to)
 {
     return graph->reach[from * graph->words + to / 64] >> (to % 64) & 1;
+}
+
+const kal_uuid *kal_graph_segments(const kal_graph *graph, size_t *n)
+{
+    *n = graph->n_segments;
+    return graph->segments;
 }
 
 const json_t *kal_graph_exit_criteria(const kal_graph *graph)

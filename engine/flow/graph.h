@@ -51,6 +51,7 @@ typedef struct kal_graph_node {
     bool needs_customer;
     bool needs_lookback; /* recent events */
     bool needs_caps;     /* counts of messages */
+    bool needs_segments; /* which of kal_graph_segments the customer is in */
     bool needs_flows;    /* what starting other flows needs */
     bool counts;         /* this very node is told counts */
     kal_str on_error;    /* config.on_error: "fail" (also when left out), "continue" or a branch */
@@ -78,6 +79,8 @@ bool kal_graph_node_hears(const kal_graph_node *node, kal_str event_type);
 uint32_t kal_graph_find(const kal_graph *graph, kal_str id);
 /* A path leads from one node to another (a node reaches itself). */
 bool kal_graph_reaches(const kal_graph *graph, uint32_t from, uint32_t to);
+/* The segments that nodes of the graph ask about, each once; *n of them. */
+const kal_uuid *kal_graph_segments(const kal_graph *graph, size_t *n);
 /* The graph's exit_criteria and frequency_cap, or NULL. */
 const json_t *kal_graph_exit_criteria(const kal_graph *graph);
 const json_t *kal_graph_frequency_cap(const kal_graph *graph);

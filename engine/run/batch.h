@@ -138,6 +138,7 @@ struct kal_customer {
     kal_uuid id;
     kal_str email, phone, name, timezone;
     json_t *properties, *tags, *preferences;
+    json_t *segments; /* ids of static ones, of those asked about; NULL: none */
     int64_t created_ms, seen_ms;
 
     kal_instance *instances;

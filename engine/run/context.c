@@ -20,6 +20,8 @@ static void show_customer(kal_batch *batch, kal_instance *instance)
 {
     const kal_customer *customer = instance->customer;
     instance->stamp = customer->stamp;
+    if (customer->segments)
+        kal_lua_context_set(batch->lua, instance->lua, "_segments", customer->segments);
     if (!customer->exists)
         return;
     set(batch, instance, "_customer", kal_profile_json(customer));

@@ -270,11 +270,21 @@ static void add_entries(kal_tenant *tenant, kal_version *version)
     }
 }
 
-void kal_flows_query(kal_pg_call *call, const kal_value *tenants, size_t n)
+static void query(kal_pg_call *call, kal_sql sql, const kal_value *tenants, size_t n)
 {
     kal_args *args = kal_args_new();
     kal_args_add_array(args, KAL_UUID, tenants, n);
-    kal_pg_call_add(call, KAL_SQL_LOAD_FLOWS, args);
+    kal_pg_call_add(call, sql, args);
+}
+
+void kal_flows_query(kal_pg_call *call, const kal_value *tenants, size_t n)
+{
+    query(call, KAL_SQL_LOAD_FLOWS, tenants, n);
+}
+
+void kal_flows_query_segments(kal_pg_call *call, const kal_value *tenants, size_t n)
+{
+    query(call, KAL_SQL_LOAD_SEGMENTS, tenants, n);
 }
 
 static kal_flow_status status_of(kal_str text)
@@ -328,6 +338,25 @@ void kal_flows_take(kal_flows *flows, const kal_uuid *tenants, size_t n, const k
     }
     for (size_t row = 0; row < kal_pg_count(rows); row++)
         take_flow(flows, rows, row);
+}
+
+/* Columns as in load_segments.sql. */
+void kal_flows_take_segments(kal_flows *flows, const kal_uuid *tenants, size_t n,
+                             const kal_pg_rows *rows)
+{
+    for (size_t t = 0; t < n; t++) {
+        char id[KAL_UUID_TEXT + 1];
+        json_t *definitions = json_object();
+        for (size_t row = 0; row < kal_pg_count(rows); row++) {
+            if (!kal_uuid_eq(kal_pg_uuid(rows, row, 0), tenants[t]))
+                continue;
+            kal_uuid_format(kal_pg_uuid(rows, row, 1), id);
+            json_object_set_new(definitions, id, parse_column(rows, row, 3));
+        }
+        kal_uuid_format(tenants[t], id);
+        kal_lua_segments_load(flows->lua, kal_str_of(id), definitions);
+        json_decref(definitions);
+    }
 }
 
 void kal_flows_query_versions(kal_pg_call *call, kal_version *const *versions, size_t n)

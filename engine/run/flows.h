@@ -115,6 +115,10 @@ const kal_place *kal_flows_at(const kal_flows *flows, uint32_t place);
  * that are gone become unknown, entries are built anew, the tenants are loaded. */
 void kal_flows_query(kal_pg_call *call, const kal_value *tenants, size_t n);
 void kal_flows_take(kal_flows *flows, const kal_uuid *tenants, size_t n, const kal_pg_rows *rows);
+/* Likewise for their segments (LOAD_SEGMENTS), which nodes ask about. */
+void kal_flows_query_segments(kal_pg_call *call, const kal_value *tenants, size_t n);
+void kal_flows_take_segments(kal_flows *flows, const kal_uuid *tenants, size_t n,
+                             const kal_pg_rows *rows);
 /* Likewise for versions (LOAD_VERSIONS). */
 void kal_flows_query_versions(kal_pg_call *call, kal_version *const *versions, size_t n);
 void kal_flows_take_versions(kal_flows *flows, kal_version *const *versions, size_t n,

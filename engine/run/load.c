@@ -27,6 +27,7 @@ struct kal_load {
     kal_list last_keys, last_flows;
     kal_list event_keys, event_types, event_since, event_tenants;
     kal_list cap_keys, cap_channels, cap_windows, cap_since, cap_tenants;
+    kal_list member_keys, member_segments, member_tenants;
     kal_version **entered; /* that the customer in hand may enter */
     size_t n_entered;
     size_t at[KAL_LOAD_PARTS]; /* index of each part's statement in the call */
@@ -123,6 +124,17 @@ static void want_caps(kal_load *load, const kal_customer *customer, const kal_ve
     }
 }
 
+static void want_members(kal_load *load, const kal_customer *customer, const kal_graph *graph)
+{
+    size_t n;
+    const kal_uuid *segments = kal_graph_segments(graph, &n);
+    for (size_t i = 0; i < n; i++) {
+        push(&load->member_keys, kal_v_int(KAL_INT8, (int64_t)customer->key));
+        push(&load->member_segments, kal_v_uuid(segments[i]));
+        push(&load->member_tenants, kal_v_uuid(customer->tenant));
+    }
+}
+
 /* Several works of the batch may carry an instance past its next wait. */
 static bool may_go_far(const kal_customer *customer)
 {
@@ -131,7 +143,7 @@ static bool may_go_far(const kal_customer *customer)
 
 /* What a walk's nodes need, taken together. */
 typedef struct needs {
-    bool lookback, caps, flows;
+    bool lookback, caps, flows, segments;
 } needs;
 
 static void add_needs(kal_customer *customer, needs *all, const kal_graph_node *node)
@@ -140,6 +152,7 @@ static void add_needs(kal_customer *customer, needs *all, const kal_graph_node *
     all->lookback = all->lookback || node->needs_lookback;
     all->caps = all->caps || node->needs_caps;
     all->flows = all->flows || node->needs_flows;
+    all->segments = all->segments || node->needs_segments;
 }
 
 static void want_entry(kal_load *load, kal_customer *customer, kal_version *version);
@@ -153,6 +166,8 @@ static void want_needs(kal_load *load, kal_customer *customer, const kal_version
         want_events(load, customer, version->graph);
     if (all->caps)
         want_caps(load, customer, version);
+    if (all->segments)
+        want_members(load, customer, version->graph);
     for (size_t i = 0; all->flows && i < n; i++) {
         const kal_flow *flow = kal_flows_find(load->batch->flows, flows[i]);
         kal_version *active = flow ? kal_flow_active(flow) : NULL;
@@ -381,12 +396,13 @@ void kal_load_free(kal_load *load)
 {
     if (!load)
         return;
-    kal_list *lists[] = {&load->known_keys,    &load->known_ids,    &load->known_tenants,
-                         &load->instances,     &load->instances_of, &load->customer_tenants,
-                         &load->customer_ids,  &load->last_keys,    &load->last_flows,
-                         &load->event_keys,    &load->event_types,  &load->event_since,
-                         &load->event_tenants, &load->cap_keys,     &load->cap_channels,
-                         &load->cap_windows,   &load->cap_since,    &load->cap_tenants};
+    kal_list *lists[] = {&load->known_keys,    &load->known_ids,       &load->known_tenants,
+                         &load->instances,     &load->instances_of,    &load->customer_tenants,
+                         &load->customer_ids,  &load->last_keys,       &load->last_flows,
+                         &load->event_keys,    &load->event_types,     &load->event_since,
+                         &load->event_tenants, &load->cap_keys,        &load->cap_channels,
+                         &load->cap_windows,   &load->cap_since,       &load->cap_tenants,
+                         &load->member_keys,   &load->member_segments, &load->member_tenants};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         kal_free(lists[i]->items);
     kal_strmap_deinit(&load->wanted);
@@ -436,6 +452,7 @@ static size_t add_parts(kal_load *load, kal_pg_call *call, int64_t now_ms)
     static const kal_type customers[] = {KAL_UUID, KAL_TEXT};
     static const kal_type last[] = {KAL_INT8, KAL_UUID};
     static const kal_type events[] = {KAL_INT8, KAL_TEXT, KAL_TIMESTAMP, KAL_UUID};
+    static const kal_type members[] = {KAL_INT8, KAL_UUID, KAL_UUID};
     static const kal_type sends[] = {KAL_INT8, KAL_TEXT, KAL_INT8, KAL_TIMESTAMP, KAL_UUID};
     size_t n = 0;
 #define ADD(part, types, ...)                                                                      \
@@ -453,6 +470,7 @@ static size_t add_parts(kal_load *load, kal_pg_call *call, int64_t now_ms)
         &load->event_tenants);
     ADD(SENDS, sends, &load->cap_keys, &load->cap_channels, &load->cap_windows, &load->cap_since,
         &load->cap_tenants);
+    ADD(MEMBERS, members, &load->member_keys, &load->member_segments, &load->member_tenants);
 #undef ADD
     return n;
 }

@@ -207,6 +207,19 @@ static void take_sends(kal_batch *batch, const kal_pg_rows *rows, size_t row)
         kal_sends_found(batch, customer, cap, kal_pg_int(rows, row, 3));
 }
 
+/* Columns as in load_members.sql. */
+static void take_member(kal_batch *batch, const kal_pg_rows *rows, size_t row)
+{
+    char id[KAL_UUID_TEXT + 1];
+    kal_customer *customer = customer_at(batch, rows, row);
+    if (!customer || !kal_str_eq(customer->external_id, kal_pg_str(rows, row, 1)))
+        return;
+    kal_uuid_format(kal_pg_uuid(rows, row, 2), id);
+    if (!customer->segments)
+        customer->segments = kal_batch_keep(batch, json_array());
+    json_array_append_new(customer->segments, json_string(id));
+}
+
 void kal_load_rows(kal_batch *batch, kal_load_part part, const kal_pg_rows *rows)
 {
     static void (*const takers[KAL_LOAD_PARTS])(kal_batch *, const kal_pg_rows *, size_t) = {
@@ -218,6 +231,7 @@ void kal_load_rows(kal_batch *batch, kal_load_part part, const kal_pg_rows *rows
         [KAL_LOAD_LAST] = take_last,
         [KAL_LOAD_EVENTS] = take_event,
         [KAL_LOAD_SENDS] = take_sends,
+        [KAL_LOAD_MEMBERS] = take_member,
     };
     for (size_t row = 0; row < kal_pg_count(rows); row++)
         takers[part](batch, rows, row);

@@ -7,7 +7,7 @@
 #include "run/batch.h"
 
 /* The statements of a load (load_NAME.sql), in the order in which their rows are taken: waits
- * after their instances. */
+ * after their instances, what names customers after all that tells their ids. */
 typedef enum kal_load_part {
     KAL_LOAD_KNOWN,
     KAL_LOAD_INSTANCES,
@@ -17,6 +17,7 @@ typedef enum kal_load_part {
     KAL_LOAD_LAST,
     KAL_LOAD_EVENTS,
     KAL_LOAD_SENDS,
+    KAL_LOAD_MEMBERS,
     KAL_LOAD_PARTS
 } kal_load_part;
 

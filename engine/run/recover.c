@@ -190,6 +190,7 @@ static void on_tenants(void *data, const kal_pg_reply *reply)
     kal_shard *shard = load->shard;
     if (!reply->err) {
         kal_flows_take(shard->flows, load->tenants, load->n, reply->rows[0]);
+        kal_flows_take_segments(shard->flows, load->tenants, load->n, reply->rows[3]);
         if (shard->in_turn && kal_pg_count(reply->rows[1]))
             kal_turn_put_back(shard); /* what was held came before */
         queue_replays(shard, reply->rows[1]);
@@ -227,6 +228,7 @@ void kal_shard_load_tenants(kal_shard *shard, const kal_uuid *tenants, size_t n,
     kal_flows_query(call, values, n);
     add_business(shard, call, KAL_SQL_LOAD_HELD, values, n);
     add_business(shard, call, KAL_SQL_LOAD_ARCHIVED, values, n);
+    kal_flows_query_segments(call, values, n);
     kal_free(values);
     kal_pg_send(shard->pg, call, on_tenants, load);
 }
