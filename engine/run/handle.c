@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "run/burst.h"
 #include "run/customers.h"
+#include "run/enrol.h"
 #include "run/entry.h"
 #include "run/load.h"
 #include "run/operate.h"
@@ -336,6 +337,10 @@ static void handle(kal_batch *batch, kal_customer *customer, kal_work *work)
         break;
     case KAL_WORK_FAIL:
         kal_operate_end(batch, customer, work, KAL_STATUS_FAILED, work->reason);
+        break;
+    case KAL_WORK_ENROL:
+    case KAL_WORK_LEAVE:
+        kal_enrol(batch, customer, work);
         break;
     case KAL_WORK_PAUSE:
         kal_operate_pause(batch, customer, work);

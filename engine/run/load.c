@@ -333,6 +333,7 @@ static void plan_work(kal_load *load, kal_customer *customer, kal_work *work)
         plan_event(load, customer, work);
         break;
     case KAL_WORK_TRIGGER:
+    case KAL_WORK_ENROL:
         plan_trigger(load, customer, work);
         break;
     case KAL_WORK_WEBHOOK:
@@ -340,6 +341,7 @@ static void plan_work(kal_load *load, kal_customer *customer, kal_work *work)
         plan_trigger(load, customer, work);
         break;
     case KAL_WORK_CUSTOMER:
+    case KAL_WORK_LEAVE:
         customer->want_row = true;
         if (work->op == KAL_CUSTOMER_DELETE || work->op == KAL_CUSTOMER_ERASE)
             want_all_instances(load, customer);

@@ -197,6 +197,9 @@ static void on_tenants(void *data, const kal_pg_reply *reply)
         queue_exits(shard, reply->rows[2]);
         take_backlogs(shard, load, reply);
         for (size_t t = 0; t < load->n; t++)
+            kal_sources_take(shard->sources, kal_flows_tenant(shard->flows, load->tenants[t]),
+                             reply->rows[4], reply->rows[3], kal_clock_now(shard->options.clock));
+        for (size_t t = 0; t < load->n; t++)
             unpark(shard, kal_flows_tenant(shard->flows, load->tenants[t]));
         kal_outbox_wake(shard->outbox);
     }
@@ -229,6 +232,10 @@ void kal_shard_load_tenants(kal_shard *shard, const kal_uuid *tenants, size_t n,
     add_business(shard, call, KAL_SQL_LOAD_HELD, values, n);
     add_business(shard, call, KAL_SQL_LOAD_ARCHIVED, values, n);
     kal_flows_query_segments(call, values, n);
+    kal_args *args = kal_args_new();
+    kal_args_add(args, kal_v_int(KAL_INT2, shard->options.index));
+    kal_args_add_array(args, KAL_UUID, values, n);
+    kal_pg_call_add(call, KAL_SQL_LOAD_SOURCES, args);
     kal_free(values);
     kal_pg_send(shard->pg, call, on_tenants, load);
 }

@@ -98,6 +98,9 @@ void kal_shard_forget(kal_shard *shard)
         drain_class(shard, (kal_class)c);
     kal_shard_answer(shard, shard->again, KAL_ERR_UNAVAILABLE);
     shard->again = NULL;
+    kal_sweep_stop(&shard->sweep);
+    kal_sources_free(shard->sources);
+    shard->sources = kal_sources_new();
     kal_flows_free(shard->flows);
     kal_waits_free(shard->waits);
     kal_outbox_free(shard->outbox);
@@ -186,6 +189,8 @@ void kal_shard_free(kal_shard *shard)
     kal_strmap_deinit(&shard->replaying);
     if (shard->drained) /* it never was */
         kal_free(shard->drained_data);
+    kal_sweep_stop(&shard->sweep);
+    kal_sources_free(shard->sources);
     kal_flows_free(shard->flows);
     kal_waits_free(shard->waits);
     kal_tally_free(shard->ran);
@@ -206,6 +211,7 @@ void kal_shard_answer(kal_shard *shard, kal_work *list, kal_err err)
         next = work->next;
         work->next = NULL;
         if (!work->done) {
+            shard->sweep.open -= work->kind == KAL_WORK_ENROL || work->kind == KAL_WORK_LEAVE;
             kal_work_free(work); /* the shard's own */
             continue;
         }
@@ -377,16 +383,18 @@ static void rest(kal_shard *shard, int64_t now_ms)
 {
     if (tell_drained(shard))
         return;
-    if (kal_shard_refill(shard, shard->quiet ? shard->quiet_until_ms : now_ms))
+    if (kal_shard_refill(shard, shard->quiet ? shard->quiet_until_ms : now_ms) ||
+        kal_shard_sweep(shard, now_ms))
         return; /* it comes back here */
+    int64_t next = kal_timers_next(&shard->timers);
+    if (kal_sources_due(shard->sources) < next)
+        next = kal_sources_due(shard->sources);
     if (shard->quiet) {
-        int64_t next = kal_timers_next(&shard->timers);
         tell_quiet(shard, next <= shard->quiet_until_ms ? next : KAL_NEVER);
         return;
     }
     if (kal_clock_is_virtual(shard->options.clock))
         return;
-    int64_t next = kal_timers_next(&shard->timers);
     if (kal_outbox_next(shard->outbox) < next)
         next = kal_outbox_next(shard->outbox);
     int64_t sleep = next > now_ms + MAX_TICK_MS ? MAX_TICK_MS : next - now_ms;
@@ -406,6 +414,7 @@ static void try_turn(kal_shard *shard)
     int64_t now_ms = kal_clock_now(shard->options.clock);
     if (shard->state == KAL_SHARD_READY) {
         (void)kal_shard_refill(shard, now_ms); /* a shard that never rests needs its timers too */
+        (void)kal_shard_sweep(shard, now_ms);
         fire_timers(shard, now_ms);
     } else {
         drop_patient_work(shard);

@@ -12,6 +12,7 @@
 #include "run/pace.h"
 #include "run/queue.h"
 #include "run/shard.h"
+#include "run/sources.h"
 #include "run/timers.h"
 #include "run/waits.h"
 #include "store/journal.h"
@@ -33,6 +34,19 @@ typedef struct kal_change {
     void (*done)(void *data);
     void *data;
 } kal_change;
+
+/* The sweep under way (sweep.c): of a source that may be gone by the next page. */
+typedef struct kal_sweep {
+    bool running, asking; /* asking: a query is under way */
+    bool last;            /* no page is left */
+    bool passes;          /* those found are enrolled without entering */
+    bool noted;           /* its end is written */
+    kal_uuid tenant, flow;
+    char *entry;
+    int64_t instant_ms; /* KAL_UNSET: by membership */
+    kal_uuid from;      /* the next page's begin */
+    size_t open;        /* works that are not done */
+} kal_sweep;
 
 typedef struct kal_figures {
     atomic_uint_fast64_t instances, waiting, timers, queued, events, starts, completions, failures,
@@ -58,7 +72,9 @@ struct kal_shard {
     kal_timers timers;
     kal_queue *queue;
     kal_pace pace;
-    kal_strmap replaying;   /* held events whose replay is queued */
+    kal_strmap replaying; /* held events whose replay is queued */
+    kal_sources *sources;
+    kal_sweep sweep;
     kal_tenant *unfinished; /* whose backlogs come on when what is queued of them is done */
 
     uv_timer_t *tick; /* the next timer's due time, or a retry */
@@ -117,5 +133,11 @@ void kal_shard_replay(kal_shard *shard, kal_uuid tenant);
 void kal_shard_answered(kal_shard *shard, const kal_held *held, json_t *body);
 /* Takes in the flow changes that waited for this turn's end. */
 void kal_shard_turn_ended(kal_shard *shard);
+/* sweep.c */
+/* Asks for the next page of those who enter by a source that is due, when there is one and what the
+ * last page found is done; true when a query is under way, after which the shard is pumped. */
+bool kal_shard_sweep(kal_shard *shard, int64_t now_ms);
+/* Gives up the sweep under way; works that are queued stay counted. */
+void kal_sweep_stop(kal_sweep *sweep);
 
 #endif

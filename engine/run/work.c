@@ -22,6 +22,7 @@ void kal_work_free(kal_work *work)
     kal_free(work->event_id);
     kal_free(work->claim);
     kal_free(work->reason);
+    kal_free(work->entry);
     kal_free(work->message);
     json_decref(work->body);
     kal_buf_deinit(&work->answer);

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/uuid.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef enum kal_work_kind {
@@ -26,7 +27,9 @@ typedef enum kal_work_kind {
     /* The rest is made by the shard itself. */
     KAL_WORK_TIMER,  /* instance_id, seq */
     KAL_WORK_REPLAY, /* instance_id, held_id, body = the held event */
-    KAL_WORK_FAIL    /* instance_id, reason: the server refused what its burst would write */
+    KAL_WORK_FAIL,   /* instance_id, reason: the server refused what its burst would write */
+    KAL_WORK_ENROL,  /* flow_id, entry, due_ms = the instant (INT64_MIN: none), passes */
+    KAL_WORK_LEAVE   /* flow_id, entry */
 } kal_work_kind;
 
 typedef enum kal_customer_op {
@@ -57,6 +60,8 @@ struct kal_work {
     char *event_type;    /* owned */
     char *event_id;      /* owned; NULL: none */
     char *reason;        /* owned */
+    char *entry;         /* owned; see kal_source */
+    bool passes;         /* the customer is enrolled without entering */
     int64_t occurred_ms; /* INT64_MIN: not given */
     int64_t due_ms;
     json_t *body;         /* owned reference */

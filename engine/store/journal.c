@@ -46,6 +46,8 @@ static const kal_table_spec specs[KAL_TABLE_COUNT] = {
     SPEC(CUSTOMER_DROP, 1, U),
     SPEC(USAGE, 3, U, I4, I2),
     SPEC(CLAIM, 6, U, T, I4, U, T, TS),
+    SPEC(ENROLMENT, 5, U, T, U, U, TS),
+    SPEC(LEAVE, 3, U, T, U),
 };
 
 typedef struct kal_row {

@@ -37,7 +37,9 @@
     X(ERASE)                                                                                       \
     X(CUSTOMER_DROP)                                                                               \
     X(USAGE)                                                                                       \
-    X(CLAIM)
+    X(CLAIM)                                                                                       \
+    X(ENROLMENT)                                                                                   \
+    X(LEAVE)
 
 typedef enum kal_table {
 #define X(table) KAL_TABLE_##table,

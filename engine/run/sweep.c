@@ -1,0 +1,194 @@
+/* Sweeps: a shard's customers looked through, page by page, for those whom a due source lets enter.
+ * What a page finds becomes bulk work, and the next page is asked for when that is done; each
+ * enrolment is written with the start that it stands for, so a sweep that is cut off begins again
+ * and finds what is left. */
+#include "run/shard_state.h"
+
+#include "base/alloc.h"
+#include "base/log.h"
+
+#include <string.h>
+
+#define RETRY_MS 500
+
+/* A page's rows are of load_enrolments.sql. */
+enum { ID, EXTERNAL_ID, KEY, ENROLLED, MEMBER, CUSTOMER, DEFINITION };
+
+/* What the sweep under way is of; NULL when its flow has stopped, or its schedule is another. */
+static kal_source *source_of(const kal_shard *shard)
+{
+    const kal_sweep *sweep = &shard->sweep;
+    kal_source *source =
+        kal_sources_find(shard->sources, sweep->tenant, sweep->flow, kal_str_of(sweep->entry));
+    bool same = source && (!source->scheduled || source->instant_ms == sweep->instant_ms);
+    return same ? source : NULL;
+}
+
+void kal_sweep_stop(kal_sweep *sweep)
+{
+    kal_free(sweep->entry);
+    *sweep = (kal_sweep){.open = sweep->open};
+}
+
+static void start(kal_shard *shard, kal_source *source)
+{
+    const json_t *existing = json_object_get(source->flow->entry_config, "existing_members");
+    bool first = source->swept_ms == KAL_SOURCE_NEW;
+    kal_sweep_stop(&shard->sweep);
+    shard->sweep = (kal_sweep){
+        .running = true,
+        .tenant = source->flow->tenant->id,
+        .flow = source->flow->id,
+        .entry = kal_strdup(source->entry),
+        .instant_ms = source->scheduled ? source->instant_ms : KAL_UNSET,
+        .passes = !source->scheduled && first && json_is_false(existing),
+        .noted = source->scheduled || first,
+    };
+    source->touched = false;
+}
+
+/* ---- a page ---- */
+
+/* The customer is in the segment by its expression. */
+static bool evaluate(kal_shard *shard, const kal_pg_rows *rows, size_t row)
+{
+    char error[160];
+    json_t *definition = kal_json_parse(kal_pg_str(rows, row, DEFINITION), error);
+    json_t *customer = kal_json_parse(kal_pg_str(rows, row, CUSTOMER), error);
+    kal_lua_ref segment = kal_lua_segment_new(shard->lua, definition);
+    bool member = customer && kal_lua_segment_matches(shard->lua, segment, customer,
+                                                      kal_clock_now(shard->options.clock));
+    kal_lua_unref(shard->lua, segment);
+    json_decref(customer);
+    json_decref(definition);
+    return member;
+}
+
+static void queue_work(kal_shard *shard, const kal_pg_rows *rows, size_t row, bool enters)
+{
+    kal_sweep *sweep = &shard->sweep;
+    kal_str external_id = kal_pg_str(rows, row, EXTERNAL_ID);
+    kal_work *work = kal_work_new(enters ? KAL_WORK_ENROL : KAL_WORK_LEAVE);
+    work->tenant = sweep->tenant;
+    work->flow_id = sweep->flow;
+    work->entry = kal_strdup(sweep->entry);
+    work->customer_id = kal_strndup(external_id.p, external_id.n);
+    work->customer_key = (uint64_t)kal_pg_int(rows, row, KEY);
+    work->due_ms = sweep->instant_ms;
+    work->passes = sweep->passes;
+    sweep->open++;
+    kal_queue_push(shard->queue, KAL_CLASS_BULK, work);
+}
+
+static void take_row(kal_shard *shard, const kal_pg_rows *rows, size_t row)
+{
+    kal_sweep *sweep = &shard->sweep;
+    if (kal_pg_null(rows, row, EXTERNAL_ID)) { /* there may be more */
+        sweep->from = kal_pg_uuid(rows, row, ID);
+        sweep->last = false;
+        return;
+    }
+    bool enrolled = kal_pg_int(rows, row, ENROLLED) != 0;
+    bool member = kal_pg_null(rows, row, MEMBER) ? evaluate(shard, rows, row)
+                                                 : kal_pg_int(rows, row, MEMBER) != 0;
+    if (member != enrolled && (member || sweep->instant_ms == KAL_UNSET))
+        queue_work(shard, rows, row, member);
+}
+
+/* False when what was asked is no longer wanted, or could not be told. */
+static bool answered(kal_shard *shard, const kal_pg_reply *reply)
+{
+    kal_sweep *sweep = &shard->sweep;
+    if (!sweep->asking)
+        return false; /* it was asked under an earlier lease */
+    sweep->asking = false;
+    if (!reply->err)
+        return shard->state == KAL_SHARD_READY;
+    kal_log(KAL_LOG_WARN, "sweep_failed", "error", reply->message, NULL);
+    kal_source *source = sweep->running ? source_of(shard) : NULL;
+    if (source && reply->err != KAL_ERR_UNAVAILABLE)
+        kal_sources_put_off(shard->sources, source, kal_clock_now(shard->options.clock));
+    kal_sweep_stop(sweep);
+    kal_shard_wake_in(shard, RETRY_MS);
+    return false;
+}
+
+static void on_page(void *data, const kal_pg_reply *reply)
+{
+    kal_shard *shard = data;
+    if (!answered(shard, reply))
+        return;
+    const kal_pg_rows *rows = reply->rows[0];
+    shard->sweep.last = true;
+    for (size_t row = 0; row < kal_pg_count(rows); row++)
+        take_row(shard, rows, row);
+    kal_shard_pump(shard);
+}
+
+static void ask(kal_shard *shard, const kal_source *source)
+{
+    kal_sweep *sweep = &shard->sweep;
+    kal_pg_call *call = kal_pg_call_new();
+    kal_args *args = kal_args_new();
+    kal_args_add(args, kal_v_uuid(sweep->tenant));
+    kal_args_add(args, kal_v_uuid(source->segment));
+    kal_args_add(args, kal_v_uuid(sweep->flow));
+    kal_args_add(args, kal_v_text(sweep->entry));
+    kal_args_add(args, kal_v_int(KAL_INT2, shard->options.index));
+    kal_args_add(args, kal_v_uuid(sweep->from));
+    kal_args_add(args, sweep->instant_ms == KAL_UNSET ? kal_v_null(KAL_TIMESTAMP)
+                                                      : kal_v_time(sweep->instant_ms));
+    kal_pg_call_add(call, KAL_SQL_LOAD_ENROLMENTS, args);
+    sweep->asking = true;
+    kal_pg_send(shard->pg, call, on_page, shard);
+}
+
+/* ---- the end ---- */
+
+static void on_noted(void *data, const kal_pg_reply *reply)
+{
+    kal_shard *shard = data;
+    if (answered(shard, reply))
+        kal_shard_pump(shard);
+}
+
+static void end(kal_shard *shard, kal_source *source, int64_t now_ms)
+{
+    kal_sweep *sweep = &shard->sweep;
+    int64_t until_ms = kal_sources_ended(shard->sources, source, now_ms);
+    if (sweep->noted) {
+        kal_pg_call *call = kal_pg_call_new();
+        kal_args *args = kal_args_new();
+        kal_args_add(args, kal_v_uuid(sweep->flow));
+        kal_args_add(args, kal_v_text(sweep->entry));
+        kal_args_add(args, kal_v_int(KAL_INT2, shard->options.index));
+        kal_args_add(args, kal_v_uuid(sweep->tenant));
+        kal_args_add(args, kal_v_time(until_ms));
+        kal_args_add(args, kal_v_int(KAL_INT8, shard->epoch));
+        kal_pg_call_add(call, KAL_SQL_SWEEP_DONE, args);
+        kal_pg_send(shard->pg, call, on_noted, shard);
+    }
+    bool asking = sweep->noted;
+    kal_sweep_stop(sweep);
+    sweep->asking = asking;
+}
+
+bool kal_shard_sweep(kal_shard *shard, int64_t now_ms)
+{
+    kal_sweep *sweep = &shard->sweep;
+    while (shard->state == KAL_SHARD_READY && !sweep->asking && !sweep->open) {
+        kal_source *source = sweep->running ? source_of(shard) : NULL;
+        if (source && sweep->last) {
+            end(shard, source, now_ms);
+            continue;
+        }
+        if (!source) {
+            source = kal_sources_next(shard->sources, now_ms);
+            if (!source)
+                break;
+            start(shard, source);
+        }
+        ask(shard, source);
+    }
+    return sweep->asking;
+}
