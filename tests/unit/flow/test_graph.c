@@ -131,6 +131,38 @@ static void what_a_burst_needs_ends_at_a_wait(void **state)
     kal_graph_free(g);
 }
 
+/* What is not loaded for a walk is false in it. */
+static void segments_are_needed_up_to_the_wait_before(void **state)
+{
+    json_t *graph = json_of(
+        "{'nodes':[{'id':'in','type':'event_entry','config':{'event_type':'e'}},"
+        "{'id':'w','type':'wait','config':{'duration':'1h'}},{'id':'t','type':'add_tag','config':"
+        "{'tag':'x'}},{'id':'c','type':'check_segment','config':"
+        "{'segment_id':'0190AAAA-0000-7000-8000-000000000001'}},"
+        "{'id':'d','type':'check_segment','config':"
+        "{'segment_id':'0190aaaa-0000-7000-8000-000000000001'}},"
+        "{'id':'n','type':'check_segment','config':{'segment_id':'none'}},{'id':'out','type':'exit'"
+        "}],"
+        "'edges':[{'source':'in','target':'w'},{'source':'w','target':'t'},"
+        "{'source':'t','target':'c'},{'source':'c','target':'d','branch':'true'},"
+        "{'source':'c','target':'n','branch':'false'},{'source':'d','target':'out','branch':'true'}"
+        ","
+        "{'source':'d','target':'out','branch':'false'},{'source':'n','target':'out','branch':'"
+        "true'},"
+        "{'source':'n','target':'out','branch':'false'}]}");
+    kal_graph *g = kal_graph_new(*state, graph, NULL);
+    size_t n;
+    assert_non_null(g);
+    assert_non_null(kal_graph_segments(g, &n));
+    assert_int_equal(n, 1);
+    assert_true(node_of(g, "t")->needs_segments && node_of(g, "c")->needs_segments);
+    assert_false(node_of(g, "in")->needs_segments || node_of(g, "w")->needs_segments);
+    assert_false(node_of(g, "n")->needs_segments);
+    assert_true(node_of(g, "n")->needs_customer);
+    kal_graph_free(g);
+    json_decref(graph);
+}
+
 static void a_left_out_config_is_an_empty_one(void **state)
 {
     json_t *graph = json_of("{'nodes':[{'id':'in','type':'event_entry','config':"
@@ -259,6 +291,7 @@ int main(void)
         cmocka_unit_test(every_type_used_has_its_version),
         cmocka_unit_test(waits_and_joins_keep_what_resumes_them),
         cmocka_unit_test(what_a_burst_needs_ends_at_a_wait),
+        cmocka_unit_test(segments_are_needed_up_to_the_wait_before),
         cmocka_unit_test(a_left_out_config_is_an_empty_one),
         cmocka_unit_test(a_graph_outlives_the_rules_of_its_publication),
         cmocka_unit_test(the_largest_graph_works),
