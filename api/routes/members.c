@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define IDS_MOST 10000
-#define LOOKED_AT 20000 /* customers, by rules in the database */
+#define LOOKED_AT 10000 /* customers, by rules in the database; see api_segment_dynamic.sql */
 #define EVALUATED 500   /* customers, by an expression here */
 
 typedef enum segment_kind { STATIC, BY_RULES, BY_EXPRESSION } segment_kind;
@@ -167,8 +167,6 @@ static void add_page(kal_pg_call *call, const page *p, kal_uuid id, kal_value cu
         kal_args_add(args, kal_v_uuid(id));
     kal_args_add(args, cursor);
     kal_args_add(args, kal_v_int(KAL_INT4, expression ? EVALUATED + 1 : (int64_t)p->limit + 1));
-    if (p->kind == BY_RULES)
-        kal_args_add(args, kal_v_int(KAL_INT4, LOOKED_AT));
     kal_pg_call_add(call,
                     expression          ? KAL_SQL_API_CUSTOMER_LIST
                     : p->kind == STATIC ? KAL_SQL_API_SEGMENT_STATIC

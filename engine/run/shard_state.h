@@ -45,7 +45,9 @@ typedef struct kal_sweep {
     char *entry;
     int64_t instant_ms; /* KAL_UNSET: by membership */
     kal_uuid from;      /* the next page's begin */
-    size_t open;        /* works that are not done */
+    kal_uuid *changed;  /* whom to look at; NULL: everybody */
+    size_t n_changed;
+    size_t open; /* works that are not done */
 } kal_sweep;
 
 typedef struct kal_figures {

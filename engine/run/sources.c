@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define MINUTE_MS 60000
+#define CHANGED_MOST 1000 /* then everybody is looked at */
 
 struct kal_sources {
     kal_strmap tenants; /* id -> its first source */
@@ -30,6 +31,7 @@ kal_sources *kal_sources_new(void)
 
 static void free_source(kal_source *source)
 {
+    kal_free(source->changed);
     kal_free(source->entry);
     kal_free(source);
 }
@@ -141,15 +143,23 @@ static void begin(kal_source *source, const kal_pg_rows *rows, int64_t now_ms)
 {
     int64_t since_ms;
     read_progress(source, rows, &since_ms);
+    source->all = true;
     source->due_ms = now_ms;
     if (source->scheduled)
         schedule(source, source->swept_ms > since_ms ? source->swept_ms : since_ms);
 }
 
-static void touch(kal_source *source, int64_t now_ms)
+/* Customers have changed, or (NULL) what may concern all of them. Schedules do not mind. */
+static void touch(kal_source *source, const kal_uuid *customer, int64_t now_ms)
 {
-    source->touched = true;
-    if (!source->scheduled && source->due_ms == KAL_CRON_NEVER)
+    if (source->scheduled)
+        return;
+    source->all = source->all || !customer || source->n_changed == CHANGED_MOST;
+    if (!source->all && !source->changed)
+        source->changed = kal_alloc(CHANGED_MOST * sizeof *source->changed);
+    if (!source->all)
+        source->changed[source->n_changed++] = *customer;
+    if (source->due_ms == KAL_CRON_NEVER)
         source->due_ms = next_minute(now_ms);
 }
 
@@ -174,12 +184,13 @@ static void take_node(kal_sources *sources, kal_flow *flow, const kal_graph_node
         if (!same) { /* it is new, or a later version says otherwise */
             said.next = known->next;
             said.entry = known->entry;
+            kal_free(known->changed);
             *known = said;
             begin(known, rows, now_ms);
         } else {
             known->config = said.config;
             known->zone = said.zone;
-            touch(known, now_ms);
+            touch(known, NULL, now_ms);
         }
         known->kept = true;
     }
@@ -239,10 +250,10 @@ void kal_sources_take(kal_sources *sources, kal_tenant *tenant, const kal_pg_row
 
 /* ---- being due ---- */
 
-void kal_sources_touch(kal_sources *sources, kal_uuid tenant, int64_t now_ms)
+void kal_sources_touch(kal_sources *sources, kal_uuid tenant, kal_uuid customer, int64_t now_ms)
 {
     for (kal_source *source = first_of(sources, tenant); source; source = source->next) {
-        touch(source, now_ms);
+        touch(source, &customer, now_ms);
         if (source->due_ms < sources->due_ms)
             sources->due_ms = source->due_ms;
     }
@@ -267,6 +278,20 @@ kal_source *kal_sources_find(const kal_sources *sources, kal_uuid tenant, kal_uu
     return source;
 }
 
+kal_uuid *kal_sources_began(kal_source *source, size_t *n)
+{
+    kal_uuid *changed = source->changed;
+    bool all = source->all || source->timed || source->scheduled;
+    *n = source->n_changed;
+    source->changed = NULL;
+    source->n_changed = 0;
+    source->all = false;
+    if (!all)
+        return changed;
+    kal_free(changed);
+    return NULL;
+}
+
 int64_t kal_sources_ended(kal_sources *sources, kal_source *source, int64_t now_ms)
 {
     source->swept_ms = now_ms;
@@ -275,7 +300,7 @@ int64_t kal_sources_ended(kal_sources *sources, kal_source *source, int64_t now_
     source->due_ms = KAL_CRON_NEVER;
     if (source->scheduled)
         schedule(source, source->swept_ms);
-    else if (source->touched || source->timed)
+    else if (source->all || source->n_changed || source->timed)
         source->due_ms = next_minute(now_ms);
     count(sources);
     return source->swept_ms;
@@ -283,6 +308,7 @@ int64_t kal_sources_ended(kal_sources *sources, kal_source *source, int64_t now_
 
 void kal_sources_put_off(kal_sources *sources, kal_source *source, int64_t now_ms)
 {
+    source->all = true;
     source->due_ms = next_minute(now_ms);
     count(sources);
 }

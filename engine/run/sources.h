@@ -1,7 +1,8 @@
 /* What lets customers enter by itself: segment_entry and scheduled_entry nodes of active flows, and
  * when each is to be looked at again. A segment's is due in the minute after something changed that
- * may move its members (a customer, a list, a definition), so an idle tenant asks nothing; one
- * whose expression reads the time is due each minute. A schedule's is due at its instants; of those
+ * may move its members, so an idle tenant asks nothing: those customers alone are looked at, or all
+ * when a list or a definition may have changed; one whose expression reads the time is due each
+ * minute. A schedule's is due at its instants; of those
  * that were missed the first counts, and the next one comes after now.
  * Invariant: there is one source an active flow and entry. Thread: the shard's. Blocks: never. */
 #ifndef KAL_RUN_SOURCES_H
@@ -23,7 +24,9 @@ typedef struct kal_source {
     int64_t instant_ms;   /* of a schedule, the one that is due */
     int64_t swept_ms;     /* up to when it has enrolled; KAL_SOURCE_NEW: not once */
     bool timed;           /* the segment's members change with the time alone */
-    bool touched;         /* something has changed since its last sweep began */
+    bool all;             /* the next sweep must look at everybody, not at those changed alone */
+    kal_uuid *changed;    /* customers changed since its last sweep began */
+    size_t n_changed;
     bool kept;
 } kal_source;
 
@@ -41,7 +44,7 @@ void kal_sources_free(kal_sources *sources);
 void kal_sources_take(kal_sources *sources, kal_tenant *tenant, const kal_pg_rows *rows,
                       const kal_pg_rows *segments, int64_t now_ms);
 /* A customer of the tenant has changed. */
-void kal_sources_touch(kal_sources *sources, kal_uuid tenant, int64_t now_ms);
+void kal_sources_touch(kal_sources *sources, kal_uuid tenant, kal_uuid customer, int64_t now_ms);
 /* When the earliest is due, KAL_CRON_NEVER when none is. */
 int64_t kal_sources_due(const kal_sources *sources);
 /* The earliest of those that are due, or NULL. */
@@ -49,6 +52,9 @@ kal_source *kal_sources_next(const kal_sources *sources, int64_t now_ms);
 /* The source of a flow's entry, or NULL. */
 kal_source *kal_sources_find(const kal_sources *sources, kal_uuid tenant, kal_uuid flow,
                              kal_str entry);
+/* Its sweep begins: what changes from here on is for the next one. Answers whom to look at, *n of
+ * them, which the caller frees; NULL: everybody. */
+kal_uuid *kal_sources_began(kal_source *source, size_t *n);
 /* Its sweep has ended at now_ms: all who were to enter have. Answers the time up to when. */
 int64_t kal_sources_ended(kal_sources *sources, kal_source *source, int64_t now_ms);
 /* It could not be told who enters: tries again in the next minute. */

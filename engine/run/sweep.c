@@ -27,6 +27,7 @@ static kal_source *source_of(const kal_shard *shard)
 void kal_sweep_stop(kal_sweep *sweep)
 {
     kal_free(sweep->entry);
+    kal_free(sweep->changed);
     *sweep = (kal_sweep){.open = sweep->open};
 }
 
@@ -44,7 +45,7 @@ static void start(kal_shard *shard, kal_source *source)
         .passes = !source->scheduled && first && json_is_false(existing),
         .noted = source->scheduled || first,
     };
-    source->touched = false;
+    shard->sweep.changed = kal_sources_began(source, &shard->sweep.n_changed);
 }
 
 /* ---- a page ---- */
@@ -95,7 +96,7 @@ static void take_row(kal_shard *shard, const kal_pg_rows *rows, size_t row)
         queue_work(shard, rows, row, member);
 }
 
-/* False when what was asked is no longer wanted, or could not be told. */
+/* The query has ended; false when nothing is to follow. */
 static bool answered(kal_shard *shard, const kal_pg_reply *reply)
 {
     kal_sweep *sweep = &shard->sweep;
@@ -106,11 +107,12 @@ static bool answered(kal_shard *shard, const kal_pg_reply *reply)
         return shard->state == KAL_SHARD_READY;
     kal_log(KAL_LOG_WARN, "sweep_failed", "error", reply->message, NULL);
     kal_source *source = sweep->running ? source_of(shard) : NULL;
-    if (source && reply->err != KAL_ERR_UNAVAILABLE)
+    if (source)
         kal_sources_put_off(shard->sources, source, kal_clock_now(shard->options.clock));
     kal_sweep_stop(sweep);
-    kal_shard_wake_in(shard, RETRY_MS);
-    return false;
+    if (reply->err == KAL_ERR_UNAVAILABLE)
+        kal_shard_wake_in(shard, RETRY_MS);
+    return reply->err != KAL_ERR_UNAVAILABLE;
 }
 
 static void on_page(void *data, const kal_pg_reply *reply)
@@ -118,11 +120,20 @@ static void on_page(void *data, const kal_pg_reply *reply)
     kal_shard *shard = data;
     if (!answered(shard, reply))
         return;
-    const kal_pg_rows *rows = reply->rows[0];
     shard->sweep.last = true;
-    for (size_t row = 0; row < kal_pg_count(rows); row++)
-        take_row(shard, rows, row);
+    for (size_t row = 0; !reply->err && row < kal_pg_count(reply->rows[0]); row++)
+        take_row(shard, reply->rows[0], row);
     kal_shard_pump(shard);
+}
+
+static void add_changed(kal_args *args, const kal_sweep *sweep)
+{
+    size_t n = sweep->changed ? sweep->n_changed : 0;
+    kal_value *ids = kal_alloc((n + 1) * sizeof *ids);
+    for (size_t i = 0; i < n; i++)
+        ids[i] = kal_v_uuid(sweep->changed[i]);
+    kal_args_add_array(args, KAL_UUID, ids, n);
+    kal_free(ids);
 }
 
 static void ask(kal_shard *shard, const kal_source *source)
@@ -138,6 +149,7 @@ static void ask(kal_shard *shard, const kal_source *source)
     kal_args_add(args, kal_v_uuid(sweep->from));
     kal_args_add(args, sweep->instant_ms == KAL_UNSET ? kal_v_null(KAL_TIMESTAMP)
                                                       : kal_v_time(sweep->instant_ms));
+    add_changed(args, sweep);
     kal_pg_call_add(call, KAL_SQL_LOAD_ENROLMENTS, args);
     sweep->asking = true;
     kal_pg_send(shard->pg, call, on_page, shard);

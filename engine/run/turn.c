@@ -102,7 +102,7 @@ static bool is_theirs(void *data, kal_uuid flow_id, const json_t *delivery)
 static void follow(kal_shard *shard, const kal_customer *customer)
 {
     if (customer->created || customer->stamp)
-        kal_sources_touch(shard->sources, customer->tenant, shard->batch->now_ms);
+        kal_sources_touch(shard->sources, customer->tenant, customer->id, shard->batch->now_ms);
     if (customer->erased)
         kal_outbox_withdraw(shard->outbox, is_theirs, &(kal_erased){shard, customer});
     for (const kal_instance *i = customer->instances; i; i = i->next) {

@@ -1,16 +1,18 @@
--- Members of a segment by its rules among the next so many customers, newest first: $1 segment,
--- $2 id to begin below, $3 rows, $4 customers to look at.
+-- Members of a segment by its rules among the next 10000 customers, newest first: $1 segment,
+-- $2 id to begin below, $3 rows.
 WITH rules AS MATERIALIZED (
     SELECT r.* FROM segment s, kal_segment_rules(s.rules) r WHERE s.id = $1::uuid
 )
-SELECT kal_customer_json(near.c), near.id::text
+SELECT kal_customer_json(near.whole), near.id::text
 FROM (
-    SELECT c, c.id FROM customer c
-    WHERE c.id < coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
-    ORDER BY c.id DESC LIMIT $4::int4
+    SELECT c AS whole, c.* FROM customer c
+    WHERE c.id < CASE WHEN $2::uuid IS NULL THEN 'ffffffff-ffff-ffff-ffff-ffffffffffff'
+        ELSE $2::uuid END
+    ORDER BY c.id DESC LIMIT 10000
 ) AS near
 WHERE NOT EXISTS (
     SELECT FROM rules r
-    WHERE NOT kal_rule_holds(kal_segment_field(near.c, r.field, r.path), r.operator, r.value)
+    WHERE NOT kal_rule_holds(kal_segment_field(r.field, r.path, near.email, near.phone, near.name,
+            near.timezone, near.tags, near.properties), r.operator, r.value)
 )
 ORDER BY near.id DESC LIMIT $3::int4;

@@ -62,8 +62,17 @@ static kal_source *due(const world *w)
 static void sweep(world *w)
 {
     kal_source *source = due(w);
-    source->touched = false;
+    size_t n;
+    kal_free(kal_sources_began(source, &n));
     (void)kal_sources_ended(w->sources, source, w->rig.now);
+}
+
+/* A customer changes; their id. */
+static kal_uuid change(world *w)
+{
+    kal_uuid customer = kal_uuid_new(w->rig.now);
+    kal_sources_touch(w->sources, w->rig.tenant, customer, w->rig.now);
+    return customer;
 }
 
 static int64_t minute_after(int64_t ms)
@@ -78,7 +87,7 @@ static void a_segment_is_due_at_once_and_then_when_something_changes(void **stat
     sweep(&w);
     assert_int_equal(kal_sources_due(w.sources), KAL_CRON_NEVER);
     w.rig.now += 5 * HOUR + 1;
-    kal_sources_touch(w.sources, w.rig.tenant, w.rig.now);
+    change(&w);
     assert_int_equal(kal_sources_due(w.sources), minute_after(w.rig.now));
     assert_null(kal_sources_next(w.sources, w.rig.now));
     w.rig.now = kal_sources_due(w.sources);
@@ -91,7 +100,7 @@ static void another_tenants_change_is_nothing_to_it(void **state)
 {
     world w = world_new(state, BY_SEGMENT);
     sweep(&w);
-    kal_sources_touch(w.sources, kal_uuid_new(w.rig.now), w.rig.now);
+    kal_sources_touch(w.sources, kal_uuid_new(w.rig.now), kal_uuid_new(w.rig.now), w.rig.now);
     assert_int_equal(kal_sources_due(w.sources), KAL_CRON_NEVER);
     world_free(&w);
 }
@@ -100,10 +109,35 @@ static void what_changes_during_a_sweep_is_for_the_next_one(void **state)
 {
     world w = world_new(state, BY_SEGMENT);
     kal_source *source = due(&w);
-    source->touched = false;
-    kal_sources_touch(w.sources, w.rig.tenant, w.rig.now);
+    size_t n;
+    assert_null(kal_sources_began(source, &n)); /* everybody */
+    change(&w);
     (void)kal_sources_ended(w.sources, source, w.rig.now);
     assert_int_equal(kal_sources_due(w.sources), minute_after(w.rig.now));
+    world_free(&w);
+}
+
+/* A million customers are not gone through for two. */
+static void those_who_changed_are_looked_at_alone(void **state)
+{
+    world w = world_new(state, BY_SEGMENT);
+    size_t n;
+    sweep(&w);
+    kal_uuid one = change(&w), two = change(&w);
+    w.rig.now = minute_after(w.rig.now);
+    kal_uuid *changed = kal_sources_began(due(&w), &n);
+    assert_int_equal(n, 2);
+    assert_true(kal_uuid_eq(changed[0], one) && kal_uuid_eq(changed[1], two));
+    kal_free(changed);
+    kal_sources_put_off(w.sources, due(&w), w.rig.now); /* it failed: who knows what is left */
+    w.rig.now = minute_after(w.rig.now);
+    assert_null(kal_sources_began(due(&w), &n));
+    for (int i = 0; i < 1001; i++)
+        change(&w);
+    assert_null(kal_sources_began(due(&w), &n));
+    change(&w);
+    take(&w); /* a definition may have changed too */
+    assert_null(kal_sources_began(due(&w), &n));
     world_free(&w);
 }
 
@@ -125,7 +159,7 @@ static void a_flow_that_stops_lets_nobody_enter(void **state)
     w.flow->status = KAL_FLOW_PAUSED;
     take(&w);
     assert_int_equal(kal_sources_due(w.sources), KAL_CRON_NEVER);
-    kal_sources_touch(w.sources, w.rig.tenant, w.rig.now);
+    change(&w);
     assert_null(
         kal_sources_find(w.sources, w.rig.tenant, w.flow->id, kal_str_of("segment:" SEGMENT)));
     world_free(&w);
@@ -169,7 +203,7 @@ static void a_schedule_is_due_at_its_instants(void **state)
     int64_t first = kal_sources_due(w.sources);
     assert_true(first > w.rig.now && first <= w.rig.now + 24 * HOUR);
     assert_int_equal(first % (24 * HOUR), 9 * HOUR);
-    kal_sources_touch(w.sources, w.rig.tenant, w.rig.now);
+    change(&w);
     take(&w);
     assert_int_equal(kal_sources_due(w.sources), first); /* whatever changes */
     w.rig.now = first;
@@ -222,6 +256,7 @@ int main(void)
         cmocka_unit_test(a_segment_is_due_at_once_and_then_when_something_changes),
         cmocka_unit_test(another_tenants_change_is_nothing_to_it),
         cmocka_unit_test(what_changes_during_a_sweep_is_for_the_next_one),
+        cmocka_unit_test(those_who_changed_are_looked_at_alone),
         cmocka_unit_test(flows_that_are_loaded_again_keep_their_state),
         cmocka_unit_test(a_flow_that_stops_lets_nobody_enter),
         cmocka_unit_test(an_expression_about_time_is_due_each_minute),
