@@ -11,7 +11,7 @@
 typedef enum kal_class {
     KAL_CLASS_EVENT, /* what a caller waits for */
     KAL_CLASS_TIMER,
-    KAL_CLASS_BULK, /* replays, archived flows' exits */
+    KAL_CLASS_BULK, /* replays, archived flows' exits, who enters by a segment or a schedule */
     KAL_CLASS_COUNT
 } kal_class;
 

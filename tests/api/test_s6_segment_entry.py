@@ -119,7 +119,8 @@ def test_lists_and_expressions_let_enter_too(tenant):
 def test_time_alone_makes_members(tenant):
     recent = segment_of(tenant, expression="days_since(properties.since) >= 1")
     flow = tenant.new_flow(by_segment(recent))
-    tenant.ok("POST", "/customers", {"external_id": "a", "properties": {"since": tenant.now()}}, 201)
+    body = {"external_id": "a", "properties": {"since": tenant.now()}}
+    tenant.ok("POST", "/customers", body, 201)
     tenant.advance("23h")
     assert entered(tenant, flow) == {}
     tenant.advance("1h")

@@ -1,4 +1,4 @@
-"""A death while members enter by a segment or a schedule: nobody is left out, nobody enters twice."""
+"""A death while members enter by a segment or a schedule leaves nobody out and doubles nobody."""
 import signal
 from datetime import datetime, timedelta
 

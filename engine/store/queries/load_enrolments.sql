@@ -1,8 +1,8 @@
--- Customers of a shard whose membership of a segment differs from their enrolment, among the next so
--- many; by a schedule ($7 its instant, else null) the members whom the instant has not enrolled.
+-- Customers of a shard whose membership of a segment differs from their enrolment, among the next
+-- so many; by a schedule ($7 its instant, else null) the members whom the instant has not enrolled.
 -- Who is in by an expression is not known here: then all come, with what decides it. Last a row of
--- an id alone, when there may be more behind it. $1 tenant, $2 segment, $3 flow, $4 entry, $5 shard,
--- $6 id to begin behind, $8 the only customers to look at, empty: all.
+-- an id alone, when there may be more behind it. $1 tenant, $2 segment, $3 flow, $4 entry,
+-- $5 shard, $6 id to begin behind, $8 the only customers to look at, empty: all.
 WITH s AS MATERIALIZED (
     SELECT id, type, expression, rules,
         CASE WHEN expression IS NULL THEN 1000 ELSE 200 END AS most
