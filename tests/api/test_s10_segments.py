@@ -257,9 +257,8 @@ def test_the_database_and_lua_agree(tenant):
         segment = new(tenant, rules=rules)
         listed = set(members(tenant, segment))
         inside += len(listed)
-        asked = rng.sample(everybody, 12)
-        asked = {c["external_id"] for c in asked}
-        evaluated = {external_id for external_id in asked if is_member(tenant, segment, external_id)}
+        asked = {c["external_id"] for c in rng.sample(everybody, 12)}
+        evaluated = {c for c in asked if is_member(tenant, segment, c)}
         expected = asked & listed
         assert evaluated == expected, f"KALCIFER_SEED={seed}, rules {nth}: {rules}"
     assert inside > 0

@@ -66,6 +66,15 @@ static const char EXPR[] =
     "end\n"
     "return expr\n";
 
+static const char SEGMENT[] =
+    "local segment = {}\n"
+    "function segment.check(given) return given.problems end\n"
+    "function segment.compile(given)\n"
+    "  return function(customer, now) return customer.name == given.name and now >= 0 end\n"
+    "end\n"
+    "function segment.load(tenant, given) segment[tenant] = given end\n"
+    "return segment\n";
+
 /* A node whose config is the body of its function. */
 static const char CODE_NODE[] =
     "local native = require 'kal.native'\n"
@@ -97,6 +106,7 @@ static inline char *host_home_new(void)
     host_write(home, "lua/kal/registry.lua", REGISTRY);
     host_write(home, "lua/kal/runner.lua", RUNNER);
     host_write(home, "lua/kal/expr.lua", EXPR);
+    host_write(home, "lua/kal/segment.lua", SEGMENT);
     host_write(home, "nodes/action/code.lua", CODE_NODE);
     return home;
 }
