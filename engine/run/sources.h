@@ -2,8 +2,8 @@
  * when each is to be looked at again. A segment's is due in the minute after something changed that
  * may move its members, so an idle tenant asks nothing: those customers alone are looked at, or all
  * when a list or a definition may have changed; one whose expression reads the time is due each
- * minute. A schedule's is due at its instants; of those
- * that were missed the first counts, and the next one comes after now.
+ * minute. A schedule's is due at its instants; of those that were missed the first counts, and the
+ * next one comes after now.
  * Invariant: there is one source an active flow and entry. Thread: the shard's. Blocks: never. */
 #ifndef KAL_RUN_SOURCES_H
 #define KAL_RUN_SOURCES_H
