@@ -168,7 +168,7 @@ static void add_page(kal_pg_call *call, const page *p, kal_uuid id, kal_value cu
     kal_args_add(args, cursor);
     kal_args_add(args, kal_v_int(KAL_INT4, expression ? EVALUATED + 1 : (int64_t)p->limit + 1));
     kal_pg_call_add(call,
-                    expression          ? KAL_SQL_API_CUSTOMER_LIST
+                    expression          ? KAL_SQL_API_SEGMENT_CANDIDATES
                     : p->kind == STATIC ? KAL_SQL_API_SEGMENT_STATIC
                                         : KAL_SQL_API_SEGMENT_DYNAMIC,
                     args);

@@ -14,7 +14,7 @@ static kal_str context_of(kal_batch *batch, const kal_work *work)
     return kal_batch_json(batch, kal_batch_keep(batch, json_pack("{s:s}", "_scheduled_for", at)));
 }
 
-void kal_enrol(kal_batch *batch, kal_customer *customer, const kal_work *work)
+static void enrol(kal_batch *batch, kal_customer *customer, const kal_work *work)
 {
     kal_flow *flow = kal_flows_find(batch->flows, work->flow_id);
     const kal_version *version = flow ? kal_flow_active(flow) : NULL;
@@ -40,7 +40,7 @@ void kal_enrol(kal_batch *batch, kal_customer *customer, const kal_work *work)
     row[4] = kal_v_time(work->due_ms == KAL_UNSET ? batch->now_ms : work->due_ms);
 }
 
-void kal_enrol_leave(kal_batch *batch, kal_customer *customer, const kal_work *work)
+static void leave(kal_batch *batch, kal_customer *customer, const kal_work *work)
 {
     if (!customer->exists)
         return;
@@ -48,4 +48,12 @@ void kal_enrol_leave(kal_batch *batch, kal_customer *customer, const kal_work *w
     row[0] = kal_v_uuid(work->flow_id);
     row[1] = kal_v_str(KAL_TEXT, kal_batch_text(batch, kal_str_of(work->entry)));
     row[2] = kal_v_uuid(customer->id);
+}
+
+void kal_enrol(kal_batch *batch, kal_customer *customer, const kal_work *work)
+{
+    if (work->kind == KAL_WORK_ENROL)
+        enrol(batch, customer, work);
+    else
+        leave(batch, customer, work);
 }

@@ -5,10 +5,9 @@
 
 #include "run/batch.h"
 
-/* The customer enters, unless the flow refuses them or the work only passes them by; either way
- * this membership, or instant, is used up. Nothing happens while the flow takes nobody in. */
+/* ENROL: the customer enters, unless the flow refuses them or the work only passes them by; either
+ * way this membership, or instant, is used up. Nothing happens while the flow takes nobody in.
+ * LEAVE: the customer has left the segment; coming back counts as new. */
 void kal_enrol(kal_batch *batch, kal_customer *customer, const kal_work *work);
-/* The customer has left the segment: coming back counts as new. */
-void kal_enrol_leave(kal_batch *batch, kal_customer *customer, const kal_work *work);
 
 #endif

@@ -6,8 +6,7 @@ WITH rules AS MATERIALIZED (
 SELECT kal_customer_json(near.whole), near.id::text
 FROM (
     SELECT c AS whole, c.* FROM customer c
-    WHERE c.id < CASE WHEN $2::uuid IS NULL THEN 'ffffffff-ffff-ffff-ffff-ffffffffffff'
-        ELSE $2::uuid END
+    WHERE c.id < (SELECT coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
     ORDER BY c.id DESC LIMIT 10000
 ) AS near
 WHERE NOT EXISTS (

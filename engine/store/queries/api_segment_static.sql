@@ -3,6 +3,5 @@ SELECT kal_customer_json(c), c.id::text
 FROM segment_member m
 JOIN customer c ON c.id = m.customer_uuid
 WHERE m.segment_id = $1::uuid
-    AND m.customer_uuid < CASE WHEN $2::uuid IS NULL THEN 'ffffffff-ffff-ffff-ffff-ffffffffffff'
-        ELSE $2::uuid END
+    AND m.customer_uuid < (SELECT coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
 ORDER BY m.customer_uuid DESC LIMIT $3::int4;
