@@ -368,3 +368,21 @@ def test_an_unknown_or_foreign_segment_has_no_members(tenant, other):
     for unknown in (str(uuid.uuid4()), "no id at all", foreign):
         flow = tenant.new_flow(fork(unknown))
         assert not way(tenant, flow, "a")
+
+
+def test_check_segment_is_asked_anew_by_a_retry(tenant):
+    segment = new(tenant, type="static")
+    flow = tenant.new_flow(graph(
+        [node("start", "event_entry", event_type="start"),
+         node("risk", "condition", expression="1 / _customer.properties.n > 0"),
+         node("check", "check_segment", segment_id=segment), node("yes", "exit"),
+         node("no", "exit")],
+        ["start -> risk", "risk -true-> check", "risk -false-> no", "check -true-> yes",
+         "check -false-> no"]))
+    customer(tenant, "a", properties={"n": 0})
+    instance = tenant.trigger(flow, "a")
+    assert tenant.instance(instance)["status"] == "failed"
+    tenant.ok("POST", f"/segments/{segment}/members", {"customer_ids": ["a"]})
+    tenant.ok("PUT", "/customers/external:a", {"properties": {"n": 1}})
+    tenant.ok("POST", f"/instances/{instance}/retry")
+    assert tenant.step(instance, "check")["branch"] == "true"
