@@ -314,7 +314,7 @@ static void plan_retry(kal_load *load, kal_customer *customer, const kal_work *w
         kal_flows_version(load->batch->flows, customer->tenant, work->flow_id, work->version);
     customer->want_row = true;
     if (need_version(load, version) && version->graph)
-        want(load, customer, version->graph, &(kal_wants){true, true});
+        want_needs(load, customer, version, &(needs){true, true, true, true});
     want_instance(load, work->instance_id);
     load->batch->bursts++;
 }
