@@ -29,8 +29,10 @@ static void enrol(kal_batch *batch, kal_customer *customer, const kal_work *work
     if (!n)
         return;
     if (!work->passes && kal_entry_check(batch, customer, flow) == KAL_OK) {
-        kal_instance *instance = kal_entry_make(batch, customer, flow, context_of(batch, work));
-        kal_burst_start(batch, instance, nodes, n, NULL, (kal_uuid){{0}});
+        kal_instance *instance =
+            kal_entry_make(batch, customer, flow, context_of(batch, work), NULL);
+        if (instance) /* none: a quota refuses it, as the flow could */
+            kal_burst_start(batch, instance, nodes, n, NULL, (kal_uuid){{0}});
     }
     kal_value *row = kal_unit_row(customer->unit, KAL_TABLE_ENROLMENT);
     row[0] = kal_v_uuid(flow->id);

@@ -1,5 +1,36 @@
 /* What an engine tells of its shards. */
 #include "run/engine_state.h"
+#include "run/shard_state.h"
+
+void kal_shard_add_status(kal_shard *shard, kal_engine_status *status)
+{
+    kal_figures *f = &shard->figures;
+#define ADD(field) status->field += atomic_load_explicit(&f->field, memory_order_relaxed)
+    ADD(instances);
+    ADD(waiting);
+    ADD(timers);
+    ADD(queued);
+    ADD(events);
+    ADD(starts);
+    ADD(completions);
+    ADD(failures);
+    ADD(exits);
+    ADD(flushes);
+    ADD(flushed_rows);
+    ADD(flush_failures);
+    ADD(recoveries);
+    ADD(flush_ns);
+    ADD(lua_bytes);
+#undef ADD
+    status->owned += (int)atomic_load_explicit(&f->ready, memory_order_relaxed);
+    status->database = status->database && atomic_load(&f->database);
+}
+
+void kal_shard_add_tallies(const kal_shard *shard, kal_tally *ran, kal_tally *sent)
+{
+    kal_tally_add_all(ran, shard->ran);
+    kal_tally_add_all(sent, shard->sent);
+}
 
 void kal_engine_get_status(kal_engine *engine, kal_engine_status *out)
 {

@@ -137,12 +137,7 @@ SELECT kal_audited('api_key', 'api_key', '{id}', '{tenant_id,hash,last_used_at,c
 SELECT kal_audited('flow', 'flow', '{id}', '{tenant_id,updated_at}', '{}');
 SELECT kal_audited('flow_version', 'version', '{flow_id,number}', '{tenant_id}', '{}');
 SELECT kal_audited('journey', 'journey', '{id}', '{tenant_id,updated_at}', '{}');
-DO $$
-BEGIN
-    IF to_regclass('segment') IS NOT NULL THEN -- its migration may not be there yet
-        PERFORM kal_audited('segment', 'segment', '{id}', '{tenant_id,updated_at}', '{}');
-    END IF;
-END $$;
+SELECT kal_audited('segment', 'segment', '{id}', '{tenant_id,updated_at}', '{}');
 
 GRANT SELECT ON audit_log TO kalcifer_api;
 ALTER TABLE audit_log ENABLE ROW LEVEL SECURITY;
