@@ -98,9 +98,7 @@ void kal_shard_forget(kal_shard *shard)
         drain_class(shard, (kal_class)c);
     kal_shard_answer(shard, shard->again, KAL_ERR_UNAVAILABLE);
     shard->again = NULL;
-    kal_sweep_stop(&shard->sweep);
-    kal_sources_free(shard->sources);
-    shard->sources = kal_sources_new();
+    kal_sweeps_begin(shard);
     kal_flows_free(shard->flows);
     kal_waits_free(shard->waits);
     kal_outbox_free(shard->outbox);
@@ -189,8 +187,7 @@ void kal_shard_free(kal_shard *shard)
     kal_strmap_deinit(&shard->replaying);
     if (shard->drained) /* it never was */
         kal_free(shard->drained_data);
-    kal_sweep_stop(&shard->sweep);
-    kal_sources_free(shard->sources);
+    kal_sweeps_end(shard);
     kal_flows_free(shard->flows);
     kal_waits_free(shard->waits);
     kal_tally_free(shard->ran);
@@ -386,9 +383,7 @@ static void rest(kal_shard *shard, int64_t now_ms)
     if (kal_shard_refill(shard, shard->quiet ? shard->quiet_until_ms : now_ms) ||
         kal_shard_sweep(shard, now_ms))
         return; /* it comes back here */
-    int64_t next = kal_timers_next(&shard->timers);
-    if (kal_sources_due(shard->sources) < next)
-        next = kal_sources_due(shard->sources);
+    int64_t next = kal_sweeps_next(shard, kal_timers_next(&shard->timers));
     if (shard->quiet) {
         tell_quiet(shard, next <= shard->quiet_until_ms ? next : KAL_NEVER);
         return;

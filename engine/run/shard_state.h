@@ -139,7 +139,10 @@ void kal_shard_turn_ended(kal_shard *shard);
 /* Asks for the next page of those who enter by a source that is due, when there is one and what the
  * last page found is done; true when a query is under way, after which the shard is pumped. */
 bool kal_shard_sweep(kal_shard *shard, int64_t now_ms);
-/* Gives up the sweep under way; works that are queued stay counted. */
-void kal_sweep_stop(kal_sweep *sweep);
+/* Forgets all sources, for a shard that begins anew or ends. */
+void kal_sweeps_begin(kal_shard *shard);
+void kal_sweeps_end(kal_shard *shard);
+/* When the next source is due, at_ms when that is earlier. */
+int64_t kal_sweeps_next(const kal_shard *shard, int64_t at_ms);
 
 #endif

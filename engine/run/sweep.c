@@ -24,18 +24,38 @@ static kal_source *source_of(const kal_shard *shard)
     return same ? source : NULL;
 }
 
-void kal_sweep_stop(kal_sweep *sweep)
+/* Works that are queued stay counted. */
+static void stop(kal_sweep *sweep)
 {
     kal_free(sweep->entry);
     kal_free(sweep->changed);
     *sweep = (kal_sweep){.open = sweep->open};
 }
 
+void kal_sweeps_end(kal_shard *shard)
+{
+    stop(&shard->sweep);
+    kal_sources_free(shard->sources);
+    shard->sources = NULL;
+}
+
+void kal_sweeps_begin(kal_shard *shard)
+{
+    kal_sweeps_end(shard);
+    shard->sources = kal_sources_new();
+}
+
+int64_t kal_sweeps_next(const kal_shard *shard, int64_t at_ms)
+{
+    int64_t due_ms = kal_sources_due(shard->sources);
+    return due_ms < at_ms ? due_ms : at_ms;
+}
+
 static void start(kal_shard *shard, kal_source *source)
 {
     const json_t *existing = json_object_get(source->flow->entry_config, "existing_members");
     bool first = source->swept_ms == KAL_SOURCE_NEW;
-    kal_sweep_stop(&shard->sweep);
+    stop(&shard->sweep);
     shard->sweep = (kal_sweep){
         .running = true,
         .tenant = source->flow->tenant->id,
@@ -109,7 +129,7 @@ static bool answered(kal_shard *shard, const kal_pg_reply *reply)
     kal_source *source = sweep->running ? source_of(shard) : NULL;
     if (source)
         kal_sources_put_off(shard->sources, source, kal_clock_now(shard->options.clock));
-    kal_sweep_stop(sweep);
+    stop(sweep);
     if (reply->err == KAL_ERR_UNAVAILABLE)
         kal_shard_wake_in(shard, RETRY_MS);
     return reply->err != KAL_ERR_UNAVAILABLE;
@@ -181,7 +201,7 @@ static void end(kal_shard *shard, kal_source *source, int64_t now_ms)
         kal_pg_send(shard->pg, call, on_noted, shard);
     }
     bool asking = sweep->noted;
-    kal_sweep_stop(sweep);
+    stop(sweep);
     sweep->asking = asking;
 }
 
