@@ -53,6 +53,11 @@ static json_t *operation_id(const kal_route *route)
 
 /* Parameters */
 
+static bool asks_for_key(const kal_route *route)
+{
+    return route->scope != KAL_SCOPE_NONE || route->rate != KAL_RATE_NONE;
+}
+
 static json_t *schema_of(kal_param_kind kind)
 {
     switch (kind) {
@@ -141,6 +146,13 @@ static const char *query_name(const kal_param *param)
     return NULL;
 }
 
+/* What kal_claim_begin looks at: events carry an id of their own. */
+static bool takes_claims(const kal_route *route)
+{
+    return strcmp(route->method, "POST") == 0 && route->rate != KAL_RATE_EVENTS &&
+           asks_for_key(route);
+}
+
 static json_t *parameters(const kal_route *route)
 {
     json_t *list = json_array();
@@ -153,6 +165,10 @@ static json_t *parameters(const kal_route *route)
     }
     if (route->read.of_customer)
         add_parameter(list, "query", json_string("customer_id"), schema_of(KAL_PARAM_TEXT));
+    if (takes_claims(route))
+        add_parameter(
+            list, "header", json_string("Idempotency-Key"),
+            json_pack("{s:s, s:i, s:i}", "type", "string", "minLength", 16, "maxLength", 255));
     return list;
 }
 
@@ -230,11 +246,6 @@ static void add_answer(json_t *responses, const kal_route *route, int status)
 
 /* An open route that counts against a tenant's limits knows its caller by itself: by a key, or by a
  * signature. */
-static bool asks_for_key(const kal_route *route)
-{
-    return route->scope != KAL_SCOPE_NONE || route->rate != KAL_RATE_NONE;
-}
-
 /* The statuses of errors that a row can lead to. 400: a broken query, more than one length. */
 static bool may_fail(const kal_route *route, int status)
 {
