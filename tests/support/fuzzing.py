@@ -61,9 +61,10 @@ def right_array(schema, names):
 def right_text(schema, names):
     if schema.get("format") in SAMPLES:
         return SAMPLES[schema["format"]]
+    least = schema.get("minLength", 0)
     return st.text(
-        st.characters(blacklist_categories=["Cs", "Cc"]), min_size=schema.get("minLength", 0),
-        max_size=min(20, schema.get("maxLength", 20)))
+        st.characters(blacklist_categories=["Cs", "Cc"]), min_size=least,
+        max_size=max(least, min(20, schema.get("maxLength", 20))))
 
 
 def right_number(schema, names):

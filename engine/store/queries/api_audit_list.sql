@@ -4,7 +4,7 @@ SELECT row_to_json(a), a.id::text FROM (
     SELECT number AS id, kal_iso(at) AS at, actor, request_id, action, object_type, object_id,
         before, after, encode(previous, 'hex') AS previous, encode(hash, 'hex') AS hash
     FROM audit_log
-    WHERE number < coalesce($1::int4, 2147483647)
+    WHERE number < (SELECT coalesce($1::int4, 2147483647))
         AND ($3::text IS NULL OR action = $3::text)
         AND ($4::text IS NULL OR object_type = $4::text)
         AND ($5::text IS NULL OR object_id = $5::text)
