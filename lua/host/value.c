@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <lauxlib.h>
+#include <lualib.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,7 +19,7 @@ enum { TYPE_CDATA = LUA_TTHREAD + 2 };
 
 /* The C API cannot make or read an int64_t cdata, Lua can. */
 static const char BOXES[] =
-    "local ffi = require 'ffi'\n"
+    "local ffi = ...\n"
     "local int64 = ffi.typeof 'int64_t'\n"
     "local function box(high, low) return int64(high) * 4294967296LL + int64(low) end\n"
     "local function text(x) return ffi.istype(int64, x) and tostring(x):sub(1, -3) or nil end\n"
@@ -34,12 +35,30 @@ static int values_gc(lua_State *L)
     return 0;
 }
 
+/* Pushes LuaJIT's ffi, opened once a state: a cell's has no `require`, and never sees it. */
+static void push_ffi(lua_State *L)
+{
+    lua_getfield(L, LUA_REGISTRYINDEX, "_LOADED");
+    if (lua_istable(L, -1))
+        lua_getfield(L, -1, LUA_FFILIBNAME);
+    else
+        lua_pushnil(L);
+    lua_remove(L, -2);
+    if (!lua_isnil(L, -1))
+        return;
+    lua_pop(L, 1);
+    lua_pushcfunction(L, luaopen_ffi);
+    lua_pushliteral(L, LUA_FFILIBNAME);
+    lua_call(L, 1, 1);
+}
+
 static void open_boxes(kal_values *values)
 {
     lua_State *L = values->L;
     if (luaL_loadbuffer(L, BOXES, sizeof BOXES - 1, "=kal.boxes") != 0)
         lua_error(L);
-    lua_call(L, 0, 2);
+    push_ffi(L);
+    lua_call(L, 1, 2);
     values->text_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     values->box_ref = luaL_ref(L, LUA_REGISTRYINDEX);
 }
@@ -333,8 +352,8 @@ static bool write_object(kal_values *values, int depth)
 
 static bool write_table(kal_values *values, int depth)
 {
-    if (depth >= KAL_JSON_MAX_DEPTH)
-        return refuse(values, "nested deeper than %d levels", KAL_JSON_MAX_DEPTH);
+    if (depth >= values->levels)
+        return refuse(values, "nested deeper than %d levels", values->levels);
     luaL_checkstack(values->L, 6, "a value is nested too deep");
     if (is_list(values))
         return write_list(values, depth + 1);
@@ -374,7 +393,8 @@ bool kal_value_write(lua_State *L, kal_values *values, int index, int outer)
     values->key_count = 0;
     luaL_checkstack(L, 6, "a value is nested too deep");
     lua_pushvalue(L, index);
-    bool ok = write_value(values, outer);
+    values->levels = KAL_JSON_MAX_DEPTH - outer;
+    bool ok = write_value(values, 0);
     lua_settop(L, top);
     return ok;
 }

@@ -16,6 +16,7 @@ typedef struct kal_values {
     int array_ref;          /* the same, as a reference in the registry */
     int box_ref, text_ref;  /* Lua functions that make and write int64_t cdata */
     kal_buf out;            /* what kal_value_write wrote last */
+    int levels;             /* how deep that may be */
     kal_str *keys;          /* of the objects being written, innermost last */
     size_t key_count, key_cap;
     char error[160]; /* why the last write or read failed */

@@ -143,7 +143,7 @@ static void a_result_that_is_too_deep_fails(void **state)
     rig_trigger(&r, nested(&r, 99), "ann");
     rig_act(&r);
     assert_ended(rig_instance(&r, "ann"), KAL_STATUS_FAILED,
-                 "the outcome's result cannot be kept: nested deeper than 100 levels");
+                 "the outcome's result cannot be kept: nested deeper than 99 levels");
     rig_free(&r);
 }
 
