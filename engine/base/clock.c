@@ -80,11 +80,27 @@ int64_t kal_clock_real_ms(void)
     return t.tv_sec * SECOND + t.tv_nsec / 1000000;
 }
 
+static uint64_t read_ns(clockid_t clock)
+{
+    struct timespec t = {0};
+    clock_gettime(clock, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
 uint64_t kal_clock_mono_ns(void)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+    return read_ns(CLOCK_MONOTONIC);
+}
+
+uint64_t kal_clock_cpu_ns(void)
+{
+    return read_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
+uint64_t kal_clock_cpu_of_ns(int pid)
+{
+    clockid_t clock;
+    return clock_getcpuclockid(pid, &clock) == 0 ? read_ns(clock) : 0;
 }
 
 typedef struct date {

@@ -29,6 +29,10 @@ void kal_clock_set(kal_clock *clock, int64_t now_ms);
 int64_t kal_clock_real_ms(void);
 /* Monotonic nanoseconds (they go on while the process is stopped). */
 uint64_t kal_clock_mono_ns(void);
+/* CPU time of this thread, nanoseconds. */
+uint64_t kal_clock_cpu_ns(void);
+/* CPU time of another process, nanoseconds; 0 when it is gone. */
+uint64_t kal_clock_cpu_of_ns(int pid);
 
 /* Writes ISO-8601 UTC with milliseconds and a NUL; years below 1 and above 9999 are cut to them. */
 void kal_clock_format(int64_t ms, char out[KAL_TIME_TEXT + 1]);

@@ -1,0 +1,379 @@
+/* Whatever a tenant's code does, the engine lives, the call is answered with a reason, and nobody
+ * else's call is lost. */
+#include "base/alloc.h"
+#include "base/json.h"
+#include "json_of.h"
+#include "lua/host/cell.h"
+#include "lua/host/zygote.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct rig {
+    uv_loop_t loop;
+    kal_zygote *zygote;
+    kal_cells *cells;
+    size_t waiting;
+} rig;
+
+typedef struct answer {
+    rig *rig;
+    bool there;
+    kal_cell_end end;
+    char text[70000];
+} answer;
+
+static const kal_uuid ann = {.b = {1}}, bob = {.b = {2}};
+static kal_cell_limits limits = {0};
+
+static int open_rig(void **state)
+{
+    kal_buf error = {0};
+    rig *r = kal_calloc(1, sizeof *r);
+    r->zygote = kal_zygote_start(".", 2, &error);
+    assert_non_null(r->zygote);
+    uv_loop_init(&r->loop);
+    r->cells = kal_cells_new(&r->loop, kal_zygote_channel(r->zygote, 1));
+    *state = r;
+    return 0;
+}
+
+static int close_rig(void **state)
+{
+    rig *r = *state;
+    kal_cells_free(r->cells);
+    uv_run(&r->loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&r->loop), 0);
+    kal_zygote_stop(r->zygote);
+    kal_free(r);
+    return 0;
+}
+
+static void on_done(void *data, const kal_cell_result *result)
+{
+    answer *a = data;
+    assert_false(a->there);
+    a->there = true;
+    a->end = result->end;
+    snprintf(a->text, sizeof a->text, "%.*s", (int)result->text.n, result->text.p);
+    a->rig->waiting--;
+}
+
+static void call_with(rig *r, kal_uuid tenant, const char *source, const char *input, answer *a)
+{
+    *a = (answer){.rig = r};
+    r->waiting++;
+    kal_cell_call call = {.tenant = tenant,
+                          .limits = limits,
+                          .source = kal_str_of(source),
+                          .input = kal_str_of(input),
+                          .seed = 42,
+                          .done = on_done,
+                          .data = a};
+    kal_cells_call(r->cells, &call);
+    assert_false(a->there); /* never inside the call */
+}
+
+static void call(rig *r, kal_uuid tenant, const char *source, answer *a)
+{
+    call_with(r, tenant, source, "{\"customer\":{\"email\":\"a@b.c\"},\"now\":1}", a);
+}
+
+static void wait_all(rig *r)
+{
+    while (r->waiting)
+        uv_run(&r->loop, UV_RUN_ONCE);
+}
+
+static answer *ask(rig *r, const char *source)
+{
+    static answer a;
+    call(r, ann, source, &a);
+    wait_all(r);
+    return &a;
+}
+
+static void assert_outcome(rig *r, const char *source, const char *expected)
+{
+    const answer *a = ask(r, source);
+    if (a->end != KAL_CELL_OUTCOME)
+        fail_msg("%s: %s", source, a->text);
+    json_t *got = json_of(a->text), *want = json_of(expected);
+    if (!json_equal(got, want))
+        fail_msg("%s: gave %s", source, a->text);
+    json_decref(got);
+    json_decref(want);
+}
+
+static void assert_fails(rig *r, const char *source, const char *part)
+{
+    const answer *a = ask(r, source);
+    if (a->end != KAL_CELL_FAILED || !strstr(a->text, part))
+        fail_msg("%s: %s", source, a->text);
+}
+
+static void code_gives_outcomes(void **state)
+{
+    rig *r = *state;
+    assert_outcome(r, "return { a = 1.5, b = { 1, 2 } }",
+                   "{'kind':'complete','result':{'a':1.5,'b':[1,2]}}");
+    assert_outcome(r, "return kal.branch('vip', { n = 1 })",
+                   "{'kind':'complete','branch':'vip','result':{'n':1}}");
+    assert_outcome(r, "return kal.fail('no')", "{'kind':'fail','reason':'no'}");
+    assert_outcome(r, "return kal.wait { duration = '3d', state = { x = 1 } }",
+                   "{'kind':'wait','duration':'3d','state':{'x':1}}");
+    assert_outcome(r, "return ctx.customer.email:upper()", "{'kind':'complete','result':'A@B.C'}");
+    assert_outcome(r, "kal.effect.add_tag 'vip' kal.effect.update_profile { plan = 'gold' }",
+                   "{'kind':'complete','effects':[{'kind':'add_tag','tag':'vip'},"
+                   "{'kind':'update_profile','fields':{'plan':'gold'}}]}");
+    assert_outcome(r, "local s = 0 for i = 1, 1e5 do s = s + i % 7 end return s > 0",
+                   "{'kind':'complete','result':true}");
+}
+
+static void one_call_leaves_nothing_to_the_next(void **state)
+{
+    rig *r = *state;
+    assert_outcome(r, "leak = 1 return leak", "{'kind':'complete','result':1}");
+    assert_outcome(r, "return leak == nil", "{'kind':'complete','result':true}");
+    assert_fails(r, "string.sub = 1", "read-only");
+    assert_fails(r, "kal.branch = 1", "read-only");
+    assert_outcome(r, "return { ctx.random(), ctx.random(6), math.random(1, 6) }",
+                   ask(r, "return { ctx.random(), ctx.random(6), math.random(1, 6) }")->text);
+}
+
+static void a_mistake_is_told_with_its_line(void **state)
+{
+    rig *r = *state;
+    assert_fails(r, "local x = 1\nreturn x.y.z", "code:2:");
+    assert_fails(r, "return +", "code:1:");
+    assert_fails(r, "error({ a = 1 })", "no text");
+    assert_fails(r, "error('too bad', 0)", "too bad");
+}
+
+/* At least these; each must be answered, with a reason, within its deadline and a bit. */
+static const char *const hostile[] = {
+    "while true do end",
+    "for i = 1, math.huge do end",
+    "repeat until false",
+    "::a:: goto a",
+    "local function f() return f() end return f()",
+    "while true do pcall(error) end",
+    "while true do pcall(function() while true do end end) end",
+    "while true do xpcall(function() while true do end end, function() while true do end end) end",
+    "xpcall(function() error('x') end, function() while true do end end)",
+    "local t = setmetatable({}, { __index = function(t, k) while true do end end }) return t.x",
+    "return tostring(setmetatable({}, { __tostring = function() while true do end end }))",
+    "error(setmetatable({}, { __tostring = function() while true do end end }))",
+    "local s = 'x' while true do s = s .. s end",
+    "return ('x'):rep(1e9)",
+    "return ('x'):rep(2 ^ 31)",
+    "local t = {} for i = 1, 1e9 do t[i] = i end",
+    "local t = {} while true do t[#t + 1] = {} end",
+    "local t = {} for i = 1, 1e7 do t['k' .. i] = ('v'):rep(100) end",
+    "local s = {} while true do s[#s + 1] = ('y'):rep(1e5) pcall(function() end) end",
+    "while true do pcall(string.rep, 'x', 1e9) end",
+    "return (('a'):rep(400)):find(('.-'):rep(3) .. 'b') or ('a'):rep(4000):find(('.-'):rep(4) .. "
+    "'b')",
+    "return ('a'):rep(30000):match('.-.-.-.-b')",
+    "local s = ('a'):rep(5e5) return s:find(('a'):rep(25e4) .. 'b', 1, true)",
+    "local function g() string.gsub('aaa', 'a', g) end g()",
+    "local function g() table.sort({ 3, 2, 1 }, g) end g()",
+    "table.sort({ 1, 2, 3, 4, 5 }, function() while true do end end)",
+    "local t = {} for i = 1, 1e5 do t[i] = 0 end table.sort(t, function() return true end)",
+    "local function f(n) return 1 + f(n + 1) end return f(1)",
+    "local t = {} for i = 1, 1e5 do t = { t } end return t",
+    "local t = {} t.t = t return t",
+    "return 0 / 0",
+    "return { 1, 2, [5] = 3 }",
+    "return { a = 1, [1] = 2 }",
+    "return math.huge",
+    "return function() end",
+    "return { x = print }",
+    "return '\\255\\254'",
+    "return 'a\\0b'",
+    "return ('x'):rep(70000)",
+    "return setmetatable({}, { __index = function() return 1 end, __metatable = 'x' }).a.b",
+    "error(('x'):rep(1e6))",
+    "error()",
+    "error(nil)",
+    "local t = setmetatable({}, { __newindex = function() while true do end end }) t.a = 1",
+    "local t = setmetatable({}, { __call = function(s) return s() end }) t()",
+    "local t = setmetatable({}, { __eq = function() while true do end end }) return t == "
+    "setmetatable({}, getmetatable(t))",
+    "local t = setmetatable({}, { __concat = function() while true do end end }) return t .. t",
+    "local t = setmetatable({}, { __len = 1, __unm = function(a) return -a end }) return -t",
+    "print('hello')",
+    "io.open('/etc/passwd')",
+    "os.execute('id')",
+    "os.exit(0)",
+    "require('ffi')",
+    "return ffi.C",
+    "debug.getinfo(1)",
+    "jit.on()",
+    "load('return 1')()",
+    "loadstring('return 1')()",
+    "dofile('/etc/passwd')",
+    "loadfile('/etc/passwd')()",
+    "package.loaded = 1",
+    "coroutine.wrap(function() end)()",
+    "getfenv(0)",
+    "setfenv(1, {})",
+    "newproxy(true)",
+    "collectgarbage('stop')",
+    "string.dump(function() end)",
+    "return _G.load",
+    "return ('').dump(print)",
+    "getmetatable('').__index = nil",
+    "setmetatable('', {})",
+    "setmetatable(string, {})",
+    "rawset(string, 'x', 1)",
+    "getmetatable(ctx).x = 1",
+    "\27LJ\2\2",
+    "return ctx.customer.x.y",
+    "local a = {} for i = 1, 300 do a[i] = 'local x' .. i end return unpack({}, 1, 1e7)",
+    "return unpack({}, 1, 1e8)",
+    "return table.concat({}, 'x', 1, 1e8)",
+    "return select(-1)",
+    "return ('x'):format(('%d'):rep(100))",
+    "return string.format('%99.99f', 1):rep(1e6):rep(1e3)",
+    "for i = 1, 1e9 do kal.effect.add_tag 'x' end",
+    "kal.effect.send()",
+    "kal.branch()",
+    "return kal.wait(1)",
+    "kal.effect.update_profile(1)",
+    "local r = kal.branch('a') r.kind = function() end return r",
+};
+
+static size_t descriptors(void)
+{
+    size_t n = 0;
+    DIR *dir = opendir("/proc/self/fd");
+    while (readdir(dir))
+        n++;
+    closedir(dir);
+    return n;
+}
+
+/* A second tenant calls all the while. The breaker is kept from switching ann off by tenants of
+ * one use. */
+static void hostile_code_harms_nobody(void **state)
+{
+    rig *r = *state;
+    enum { N = sizeof hostile / sizeof *hostile };
+    static answer answers[N], fair[N];
+    assert_true(N >= 60);
+    size_t before = descriptors();
+    for (size_t i = 0; i < N; i++) {
+        kal_uuid tenant = {.b = {3, (uint8_t)i}};
+        call(r, tenant, hostile[i], &answers[i]);
+        call(r, bob, "return ctx.now + 1", &fair[i]);
+        if (i % 8 == 7)
+            wait_all(r);
+    }
+    wait_all(r);
+    for (size_t i = 0; i < N; i++) {
+        if (answers[i].end == KAL_CELL_BUSY || !answers[i].text[0])
+            fail_msg("%s: %d %s", hostile[i], answers[i].end, answers[i].text);
+        assert_null(strchr(answers[i].text, '/')); /* no path of the host */
+        assert_string_equal(fair[i].text, "{\"kind\":\"complete\",\"result\":2}");
+    }
+    kal_cells_free(r->cells);
+    uv_run(&r->loop, UV_RUN_DEFAULT);
+    r->cells = kal_cells_new(&r->loop, kal_zygote_channel(r->zygote, 1));
+    assert_true(descriptors() <= before);
+}
+
+static void calls_behind_one_that_is_killed_are_not_lost(void **state)
+{
+    rig *r = *state;
+    static answer bad, good[40];
+    call(r, ann, "return ('a'):rep(30000):match('.-.-.-.-b')", &bad);
+    for (int i = 0; i < 40; i++)
+        call(r, ann, "return 'ok'", &good[i]);
+    wait_all(r);
+    assert_int_equal(bad.end, KAL_CELL_FAILED);
+    assert_non_null(strstr(bad.text, "deadline"));
+    for (int i = 0; i < 40; i++)
+        assert_int_equal(good[i].end, KAL_CELL_OUTCOME);
+}
+
+static void code_that_keeps_being_killed_is_switched_off(void **state)
+{
+    rig *r = *state;
+    kal_cell_usage usage;
+    for (int i = 0; i < 5; i++)
+        assert_fails(r, "local function g() string.gsub('aaa', 'a', g) end g()", "crashed");
+    assert_fails(r, "return 1", "switched off");
+    assert_true(kal_cells_usage(r->cells, ann, &usage));
+    assert_true(usage.off);
+    assert_int_equal(usage.kills, 5);
+    static answer other;
+    call(r, bob, "return 1", &other);
+    wait_all(r);
+    assert_int_equal(other.end, KAL_CELL_OUTCOME); /* nobody else's is */
+}
+
+static void what_is_too_large_is_refused(void **state)
+{
+    rig *r = *state;
+    static answer a;
+    static char text[300000];
+    memset(text, ' ', sizeof text - 1);
+    call(r, ann, text, &a);
+    wait_all(r);
+    assert_int_equal(a.end, KAL_CELL_FAILED);
+    call_with(r, ann, "return 1", text, &a);
+    wait_all(r);
+    assert_int_equal(a.end, KAL_CELL_FAILED);
+}
+
+static void a_worker_is_used_again_and_recycled(void **state)
+{
+    rig *r = *state;
+    static answer answers[2500];
+    for (int i = 0; i < 2500; i++)
+        call(r, ann, "return 1", &answers[i]);
+    wait_all(r);
+    for (int i = 0; i < 2500; i++)
+        assert_int_equal(answers[i].end, KAL_CELL_OUTCOME);
+    assert_int_equal(kal_cells_workers(r->cells), 1);
+}
+
+static void an_end_answers_what_waits(void **state)
+{
+    rig *r = *state;
+    static answer a;
+    call(r, ann, "while true do end", &a);
+    kal_cells_free(r->cells);
+    assert_int_equal(a.end, KAL_CELL_BUSY);
+    uv_run(&r->loop, UV_RUN_DEFAULT);
+    r->cells = kal_cells_new(&r->loop, kal_zygote_channel(r->zygote, 1));
+}
+
+int main(int argc, char **argv)
+{
+    if (kal_zygote_is_one(argc, argv))
+        return kal_zygote_main(argc, argv);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(code_gives_outcomes, open_rig, close_rig),
+        cmocka_unit_test_setup_teardown(one_call_leaves_nothing_to_the_next, open_rig, close_rig),
+        cmocka_unit_test_setup_teardown(a_mistake_is_told_with_its_line, open_rig, close_rig),
+        cmocka_unit_test_setup_teardown(hostile_code_harms_nobody, open_rig, close_rig),
+        cmocka_unit_test_setup_teardown(calls_behind_one_that_is_killed_are_not_lost, open_rig,
+                                        close_rig),
+        cmocka_unit_test_setup_teardown(code_that_keeps_being_killed_is_switched_off, open_rig,
+                                        close_rig),
+        cmocka_unit_test_setup_teardown(what_is_too_large_is_refused, open_rig, close_rig),
+        cmocka_unit_test_setup_teardown(a_worker_is_used_again_and_recycled, open_rig, close_rig),
+        cmocka_unit_test_setup_teardown(an_end_answers_what_waits, open_rig, close_rig),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
