@@ -89,8 +89,8 @@ file(GLOB tools CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/bench/*.c")
 foreach(source IN LISTS tools)
     get_filename_component(name "${source}" NAME_WE)
     add_executable(${name} EXCLUDE_FROM_ALL ${source})
-    target_link_libraries(${name} PRIVATE kal_h2o PkgConfig::UV PkgConfig::PQ PkgConfig::JANSSON
-        Threads::Threads m)
+    target_link_libraries(${name} PRIVATE kal_lua kal_h2o PkgConfig::UV PkgConfig::PQ
+        PkgConfig::JANSSON Threads::Threads m)
     add_dependencies(bench_tools ${name})
 endforeach()
 

@@ -5,7 +5,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from statistics import mean
 
-from rig import Load, Rig, empty_h2o, say
+from rig import ROOT, Load, Rig, empty_h2o, say, tool
 from support import postgres
 from support.client import Tenant
 from support.graphs import graph, node
@@ -220,6 +220,15 @@ def timer_storm(count=100_000, lead=40, rate=500):
     return [row("timer_storm_p99", storm, "ms", "<= 2 idle", storm <= 2 * idle, idle)]
 
 
+def custom_code():
+    """Calls of one tenant's cell, 1 KB in and out: as many as go, then half of that."""
+    most = tool("cell", ROOT, 64, 5)["per_second"]
+    half = tool("cell", ROOT, 64, 5, most / 2)["p99_ms"]
+    return [row("custom_code", most, "calls/s", ">= 20000", most >= 20_000),
+            row("custom_code_p99", half, "ms", "<= 2", half <= 2)]
+
+
 ROWS = {row.__name__: row for row in (
     event_single, event_batch, event_resume_end, instance_start, event_latency, timer_storm,
-    memory_per_wait, restart_1m, idle)}
+    custom_code, memory_per_wait,
+    restart_1m, idle)}
