@@ -229,8 +229,8 @@ static void handle_replay(kal_batch *batch, kal_customer *customer, kal_work *wo
     kal_instance *instance = kal_customer_instance(customer, work->instance_id);
     const kal_version *version = instance ? instance->version : NULL;
     bool archived = version && version->flow->status == KAL_FLOW_ARCHIVED;
-    bool paused = instance && (version->flow->status == KAL_FLOW_PAUSED ||
-                               instance->status == KAL_STATUS_PAUSED);
+    bool paused = version && (version->flow->status == KAL_FLOW_PAUSED ||
+                              instance->status == KAL_STATUS_PAUSED);
     if (paused || (version && version->broken && !archived))
         return; /* paused again, or its plugin is gone: it stays */
     kal_uuid id = {{0}};
@@ -243,7 +243,7 @@ static void handle_replay(kal_batch *batch, kal_customer *customer, kal_work *wo
         instance->tied = true; /* it is told when it is retried */
         return;
     }
-    if (instance && kal_status_is_live(instance->status) &&
+    if (version && kal_status_is_live(instance->status) &&
         version->flow->status == KAL_FLOW_ACTIVE) {
         if (answer)
             kal_burst_answer(batch, instance, seq, answer);

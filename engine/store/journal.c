@@ -19,12 +19,12 @@
 #define TS KAL_TIMESTAMP
 
 typedef struct kal_table_spec {
-    kal_sql sql;
     size_t columns;
+    kal_sql sql;
     kal_type types[MAX_COLUMNS];
 } kal_table_spec;
 
-#define SPEC(table, n, ...) [KAL_TABLE_##table] = {KAL_SQL_JOURNAL_##table, n, {__VA_ARGS__}}
+#define SPEC(table, n, ...) [KAL_TABLE_##table] = {n, KAL_SQL_JOURNAL_##table, {__VA_ARGS__}}
 
 static const kal_table_spec specs[KAL_TABLE_COUNT] = {
     SPEC(CUSTOMER, 13, U, U, T, I8, T, T, T, T, J, J, J, TS, TS),

@@ -18,8 +18,8 @@ SENDS = re.compile(r"(?<!== )kal_engine_writes")  # comparing is not sending
 TABLE = re.compile(r"^\| (`api_.*?) \| (`.*?) \| .+ \|$", re.M)
 NIL, NEW = "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-7fff-bfff-ffffffffffff"
 # What a statement's texts and numbers are, in their order.
-TEXTS = [[text] * 9 for text in (None, SECRET, "active")] + [[None, SECRET] + [None] * 7,
-                                                             ["of the second", None, "static"] + [None] * 6]
+TEXTS = [*([text] * 9 for text in (None, SECRET, "active")), [None, SECRET] + [None] * 7,
+         ["of the second", None, "static"] + [None] * 6]
 NUMBERS = [[500] * 9, [1] * 9, [2, 1] + [None] * 7, [500] + [None] * 8]
 
 

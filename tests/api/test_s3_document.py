@@ -103,7 +103,8 @@ def test_an_answer_that_is_not_as_documented_is_found(tenant, api):
     wrong[4]["more"] = 1
     answers = [told(200, body) for body in wrong]
     answers += [told(201, right), told(500, {"error": "internal_error"}),
-                told(404, {"error": "no_such_code"}), told(200, right, **{"Content-Type": "text/x"})]
+                told(404, {"error": "no_such_code"}),
+                told(200, right, **{"Content-Type": "text/x"})]
     for answer in answers:
         with pytest.raises(AssertionError):
             api.check("GET", url, answer)

@@ -33,7 +33,7 @@ class Document:
 
     def find(self, path):
         """The path of the document that a request's path fits; None when there is none."""
-        return next((known_as for pattern, known_as in self.routes if pattern.fullmatch(path)), None)
+        return next((known for pattern, known in self.routes if pattern.fullmatch(path)), None)
 
     def at(self, ref):
         value = self.text

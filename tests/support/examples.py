@@ -1,4 +1,4 @@
-"""Values for the API's schemas: right ones, as small as may be, with what the test gives by name."""
+"""Values for the API's schemas: right ones, as small as may be, with what a test gives by name."""
 
 FORMATS = {"uuid": "00000000-0000-7000-8000-000000000000", "date-time": "2026-01-01T00:00:00Z",
            "uri": "https://example.com/"}

@@ -11,13 +11,15 @@ TEXTS = ["", " ", "0", "-1", "null", "true", "a" * 256, "ä" * 128, "\u0000", "\
          "0000-00-00", "5m", "-5m", "11y", "1e400", "external:", "external:x"]
 NUMBERS = [0, -1, 1, 2**31 - 1, 2**31, 2**53 + 1, 2**63 - 1, -2**63, 1.5, 1e308, -0.0, 1e-320]
 # JSON that no value of Python's writes.
-RAW = [b"", b"{", b"[]", b"null", b"1", b'"x"', b"{}{}", b'{"a":1,}', b"\xff\xfe", b"\xef\xbb\xbf{}",
-       b'{"a":"\\ud800"}', b'{"a":"\\u0000"}', b'{"a":1e999}', b'{"a":' + b"9" * 400 + b"}",
+RAW = [b"", b"{", b"[]", b"null", b"1", b'"x"', b"{}{}", b'{"a":1,}', b"\xff\xfe",
+       b"\xef\xbb\xbf{}", b'{"a":"\\ud800"}', b'{"a":"\\u0000"}', b'{"a":1e999}',
+       b'{"a":' + b"9" * 400 + b"}",
        b'{"a":' + b"[" * 99 + b"]" * 99 + b"}", b'{"a":' * 200 + b"1" + b"}" * 200,
        b'{"a":1,"a":2}', b'{"a":NaN}', b"{'a':1}", b"\x00", b" " * 1000]
 
 texts = st.sampled_from(TEXTS) | st.text(max_size=20)
-numbers = st.sampled_from(NUMBERS) | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+numbers = (st.sampled_from(NUMBERS) | st.integers()
+           | st.floats(allow_nan=False, allow_infinity=False))
 anything = st.recursive(
     st.none() | st.booleans() | numbers | texts,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
@@ -44,8 +46,9 @@ def right(schema, names):
 
 def right_object(schema, names):
     needed = set(schema.get("required", []))
-    fields = {name: names[name] | right(property, names) if name in names else right(property, names)
-              for name, property in schema.get("properties", {}).items()}
+    fields = {name: right(property, names) for name, property in
+              schema.get("properties", {}).items()}
+    fields.update({name: names[name] | fields[name] for name in names if name in fields})
     if not fields:
         return st.dictionaries(texts, anything, max_size=3)
     return st.fixed_dictionaries({name: fields[name] for name in fields if name in needed},

@@ -44,8 +44,8 @@ static void sign(kal_buf *out, const char *header, const char *claims, const cha
     add_b64(out, header, strlen(header));
     kal_buf_putc(out, '.');
     add_b64(out, claims, strlen(claims));
-    HMAC(EVP_sha256(), secret, (int)strlen(secret), (const unsigned char *)out->data, out->len, mac,
-         &n);
+    HMAC(EVP_sha256(), secret, (int)strlen(secret),
+         (const unsigned char *)(out->data ? out->data : ""), out->len, mac, &n);
     kal_buf_putc(out, '.');
     add_b64(out, mac, n);
 }

@@ -36,7 +36,8 @@ static void test_a_name_becomes_a_file_name(void **state)
                 "\xc3\x9c"
                 "ber");
     memset(longest, 'a', 99);
-    strcpy(longest + 99, "\xc3\xa4\xc3\xa4 end"); /* cut between letters, not within one */
+    static const char end[] = "\xc3\xa4\xc3\xa4 end";
+    memcpy(longest + 99, end, sizeof end); /* cut between letters, not within one */
     kal_buf out = {0};
     kal_item_slug(kal_str_of(longest), &out);
     assert_int_equal(out.len, 101);

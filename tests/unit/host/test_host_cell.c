@@ -180,8 +180,7 @@ static const char *const hostile[] = {
     "local t = {} for i = 1, 1e7 do t['k' .. i] = ('v'):rep(100) end",
     "local s = {} while true do s[#s + 1] = ('y'):rep(1e5) pcall(function() end) end",
     "while true do pcall(string.rep, 'x', 1e9) end",
-    "return (('a'):rep(400)):find(('.-'):rep(3) .. 'b') or ('a'):rep(4000):find(('.-'):rep(4) .. "
-    "'b')",
+    "return ('a'):rep(4000):find(('.-'):rep(4) .. 'b')",
     "return ('a'):rep(30000):match('.-.-.-.-b')",
     "local s = ('a'):rep(5e5) return s:find(('a'):rep(25e4) .. 'b', 1, true)",
     "local function g() string.gsub('aaa', 'a', g) end g()",
@@ -206,8 +205,7 @@ static const char *const hostile[] = {
     "error(nil)",
     "local t = setmetatable({}, { __newindex = function() while true do end end }) t.a = 1",
     "local t = setmetatable({}, { __call = function(s) return s() end }) t()",
-    "local t = setmetatable({}, { __eq = function() while true do end end }) return t == "
-    "setmetatable({}, getmetatable(t))",
+    "local m = { __lt = function() repeat until nil end } return setmetatable({}, m) < {}",
     "local t = setmetatable({}, { __concat = function() while true do end end }) return t .. t",
     "local t = setmetatable({}, { __len = 1, __unm = function(a) return -a end }) return -t",
     "print('hello')",

@@ -34,7 +34,7 @@ static void run_a_program(void)
 
 static void make_a_process(void)
 {
-    (void)vfork();
+    (void)fork();
 }
 
 static void write_and_end(void)
