@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define FARTHEST_DAYS (9 * 366) /* 29 February is at most eight years away */
+#define FARTHEST_DAYS (41 * 366) /* a Sunday that is a 29 February is at most 40 years away */
 
 typedef struct kal_cron_field {
     const char *problem;
