@@ -235,6 +235,16 @@ static void on_changes(void *data, const kal_uuid *tenants, size_t n)
     kal_engine_tenants_changed(data, tenants, n);
 }
 
+static void on_shards_told(void *data)
+{
+    (void)data;
+}
+
+static void on_segments(void *data, kal_uuid tenant)
+{
+    kal_engine_flow_changed(data, tenant, on_shards_told, NULL);
+}
+
 /* ---- threads ---- */
 
 static void open_thread(kal_engine_thread_slot *slot)
@@ -260,6 +270,7 @@ static void open_thread(kal_engine_thread_slot *slot)
             .on_taken = on_taken,
             .on_lost = on_lease_lost,
             .on_changes = on_changes,
+            .on_segments = on_segments,
             .data = engine,
         };
         engine->lease = kal_lease_new(loop, &lease);

@@ -135,6 +135,9 @@ static void tell_changes(kal_lease *lease, const kal_pg_rows *rows)
     for (size_t row = 0; row < n; row++)
         tenants[row] = kal_pg_uuid(rows, row, 0);
     lease->options.on_changes(lease->options.data, tenants, n);
+    for (size_t row = 0; row < n; row++)
+        if (kal_pg_int(rows, row, 1))
+            lease->options.on_segments(lease->options.data, tenants[row]);
     kal_free(tenants);
 }
 

@@ -1,6 +1,6 @@
 /* Leases: the one poll that a process makes. It renews what the node holds, takes what is free, and
- * learns whose keys or settings have changed; once a day it
- * sees that the partitioned tables have their next months.
+ * learns whose keys, settings or segments have changed; once a day it sees that the partitioned
+ * tables have their next months.
  * Invariant: a shard runs only under an epoch that this node's own take has returned.
  * Thread: thread 0's. Blocks: never. */
 #ifndef KAL_RUN_LEASE_H
@@ -26,6 +26,7 @@ typedef struct kal_lease_options {
     void (*on_taken)(void *data, int shard, int64_t epoch, int64_t seq, bool ours);
     void (*on_lost)(void *data, int shard);
     void (*on_changes)(void *data, const kal_uuid *tenants, size_t n);
+    void (*on_segments)(void *data, kal_uuid tenant); /* told several times, and for less too */
     void *data;
 } kal_lease_options;
 

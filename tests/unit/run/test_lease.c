@@ -43,6 +43,11 @@ static void on_changes(void *data, const kal_uuid *tenants, size_t n)
     (void)data, (void)tenants, (void)n;
 }
 
+static void on_segments(void *data, kal_uuid tenant)
+{
+    (void)data, (void)tenant;
+}
+
 static void open_holder(holder *h, kal_cluster_fixture *f)
 {
     kal_ask(f->sql, "UPDATE shard_lease SET owner = NULL");
@@ -55,6 +60,7 @@ static void open_holder(holder *h, kal_cluster_fixture *f)
                                  .on_taken = on_taken,
                                  .on_lost = on_lost,
                                  .on_changes = on_changes,
+                                 .on_segments = on_segments,
                                  .data = h};
     h->lease = kal_lease_new(&f->loop, &options);
 }
