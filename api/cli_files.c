@@ -1,4 +1,4 @@
-/* `export` and `apply`: a tenant's flows and journeys as files, and back. */
+/* `export` and `apply`: a tenant's segments, flows and journeys as files, and back. */
 #include "api/audit.h"
 #include "api/cli.h"
 #include "api/database.h"

@@ -157,7 +157,7 @@ bool kal_folder_read(const char *dir, kal_items *items, json_t *problems, kal_bu
         free_files(&f);
     }
     if (folders == 0)
-        kal_buf_printf(error, "%s: there are no folders flows or journeys in it", dir);
+        kal_buf_printf(error, "%s: there is no folder segments, flows or journeys in it", dir);
     return folders > 0;
 }
 

@@ -7,6 +7,14 @@
 
 #define SLUG_MOST 100
 
+static const kal_item_field segment_fields[] = {
+    {"description", "null"},
+    {"type", "\"dynamic\""},
+    {"rules", "[]"},
+    {"expression", "null"},
+    {NULL, NULL},
+};
+
 static const kal_item_field flow_fields[] = {
     {"description", "null"}, {"entry_config", "{}"}, {"exit_criteria", "{}"},
     {"frequency_cap", "{}"}, {"graph", "null"},      {NULL, NULL},
@@ -18,6 +26,7 @@ static const kal_item_field journey_fields[] = {
 };
 
 static const kal_item_kind kinds[] = {
+    {"segment", "segments", "segment_id", KAL_SQL_API_SEGMENT_FILES, segment_fields},
     {"flow", "flows", "flow_id", KAL_SQL_API_FLOW_FILES, flow_fields},
     {"journey", "journeys", NULL, KAL_SQL_API_JOURNEY_FILES, journey_fields},
 };
@@ -62,7 +71,7 @@ kal_item *kal_items_add(kal_items *items, const kal_item_kind *kind, json_t *obj
     kal_item *item = &items->list[items->n++];
     *item = (kal_item){.kind = kind, .object = object, .number = 1};
     for (const kal_item_field *f = kind->fields; f->name; f++)
-        if (!json_object_get(object, f->name))
+        if (!json_object_get(object, f->name) || json_is_null(json_object_get(object, f->name)))
             json_object_set_new(object, f->name, kal_json_parse(kal_str_of(f->otherwise), error));
     return item;
 }

@@ -10,7 +10,7 @@
 #include "store/pg.h"
 
 typedef struct kal_item_field {
-    const char *name, *otherwise; /* JSON of one that is left out */
+    const char *name, *otherwise; /* JSON of one that is left out or null */
 } kal_item_field;
 
 typedef struct kal_item_kind {
@@ -43,7 +43,8 @@ kal_str kal_item_name(const kal_item *item);
 /* Appends a file's name without its end: lower case, a dash for what does not fit into one. */
 void kal_item_slug(kal_str name, kal_buf *out);
 
-/* Appends an item, taking the object over, with its fields that are left out filled in. */
+/* Appends an item, taking the object over, with its fields that are left out or null
+ * filled in. */
 kal_item *kal_items_add(kal_items *items, const kal_item_kind *kind, json_t *object);
 /* Numbers and files of items that come in order of creation. */
 void kal_items_number(kal_items *items);

@@ -1,9 +1,11 @@
 #include "api/files/plan.h"
 
+#include "api/check.h"
 #include "api/files/folder.h"
 #include "api/files/refs.h"
 #include "api/flow_body.h"
 #include "api/journey_body.h"
+#include "api/segment_body.h"
 #include "base/alloc.h"
 #include "store/pool.h"
 
@@ -18,6 +20,7 @@ typedef struct batch {
     kal_uuid tenant;
     int64_t now_ms;
     size_t at;
+    bool shards_must_know; /* of what flows that run refer to */
 } batch;
 
 /* What a kind has of its own. */
@@ -79,6 +82,34 @@ static void add_errors(kal_plan *plan, const kal_item *item, json_t *errors)
         }
     }
     json_decref(errors);
+}
+
+static void check_segment(kal_plan *plan, const kal_plan_row *row, kal_lua *lua)
+{
+    const json_t *there = row->there ? row->there->object : NULL;
+    json_t *errors =
+        kal_segment_body_check(lua, row->body, json_string_value(json_object_get(there, "type")));
+
+    if (row->wanted->number > 1)
+        kal_check_add(errors, "name", KAL_TAKEN);
+    add_errors(plan, row->wanted, errors);
+}
+
+static void add_segment(batch *b, kal_plan_row *row)
+{
+    if (row->action == KAL_PLAN_CREATE) {
+        kal_segment_body_create(b->call, row->wanted->id, b->tenant, row->body, b->now_ms);
+        b->at++;
+        return;
+    }
+    kal_segment_body_update(b->call, row->wanted->id, row->body, b->now_ms);
+    row->guard = b->at++;
+    b->shards_must_know = true;
+}
+
+static void next_of_segment(const kal_plan_row *row, const char *id, kal_buf *out)
+{
+    (void)row, (void)id, (void)out; /* it is in force */
 }
 
 static void check_flow(kal_plan *plan, const kal_plan_row *row, kal_lua *lua)
@@ -154,6 +185,7 @@ static const acts *acts_of(const kal_item *item)
 {
     static const acts all[] = {
         /* In the order of kal_item_kinds. */
+        {check_segment, add_segment, next_of_segment},
         {check_flow, add_flow, next_of_flow},
         {check_journey, add_journey, next_of_journey},
     };
@@ -201,15 +233,10 @@ static void check_state(kal_plan *plan, const kal_plan_row *row)
 static void examine(kal_plan *plan, kal_plan_row *row, const kal_items *wanted,
                     const kal_items *there, kal_lua *lua)
 {
-    kal_buf problem = {0};
-
     row->body = json_deep_copy(row->wanted->object);
     row->changed = json_array();
-    if (!kal_refs_resolve(row->body, wanted, there, &problem))
-        kal_folder_problem(plan->problems, row->wanted->file, problem.data);
-    else
-        acts_of(row->wanted)->check(plan, row, lua);
-    kal_buf_deinit(&problem);
+    kal_refs_resolve(row->body, wanted, there, row->wanted->file, plan->problems);
+    acts_of(row->wanted)->check(plan, row, lua);
     compare(row);
     check_state(plan, row);
 }
@@ -287,6 +314,8 @@ kal_pg_call *kal_plan_call(kal_plan *plan, kal_uuid tenant, int64_t now_ms)
     for (size_t i = 0; i < plan->n; i++)
         if (plan->rows[i].action != KAL_PLAN_UNCHANGED)
             acts_of(plan->rows[i].wanted)->add(&b, &plan->rows[i]);
+    if (b.shards_must_know)
+        kal_pg_call_add_one(b.call, KAL_SQL_API_TENANT_CHANGED, kal_v_uuid(tenant));
     return b.call;
 }
 

@@ -23,7 +23,7 @@ typedef struct kal_plan_row {
 } kal_plan_row;
 
 typedef struct kal_plan {
-    kal_plan_row *rows; /* one an item of the files, flows first */
+    kal_plan_row *rows; /* one an item of the files, kind by kind */
     size_t n;
     json_t *problems; /* [{"file", "problem"}] */
 } kal_plan;

@@ -8,9 +8,9 @@
 
 /* Puts names in the place of the ids of items; other ids stay. */
 void kal_refs_name(json_t *object, const kal_items *items);
-/* Puts ids in the place of names, of `first` or else of `second`; false with the reference that
- * names nothing appended to problem. */
-bool kal_refs_resolve(json_t *object, const kal_items *first, const kal_items *second,
-                      kal_buf *problem);
+/* Puts ids in the place of names, of `first` or else of `second`; each reference that names nothing
+ * stays and is a problem of the file. */
+void kal_refs_resolve(json_t *object, const kal_items *first, const kal_items *second,
+                      const char *file, json_t *problems);
 
 #endif

@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from support.client import Tenant
+from support.client import Tenant, wait_until
 from support.graphs import chain, graph, node, start
 
 HOLD = chain(node("hold", "wait", duration="10d"), node("end", "exit", reason="done"))
@@ -35,6 +35,10 @@ def flows(tenant):
 
 def journeys(tenant):
     return {journey["name"]: journey for journey in tenant.ok("GET", "/journeys")["data"]}
+
+
+def segments(tenant):
+    return {segment["name"]: segment for segment in tenant.ok("GET", "/segments")["data"]}
 
 
 def versions(tenant, flow):
@@ -202,6 +206,7 @@ def test_what_the_api_refuses_apply_refuses_with_all_problems(full, run, tmp_pat
         ("flows/Über-uns.json", "frequency_cap: is invalid"),
         ("flows/Über-uns.json", "graph: is invalid"),
         ("journeys/spring.json", 'flow_id: there is no flow {"flow":"Nobody"}'),
+        ("journeys/spring.json", "tags: is invalid"),
         ("flows/new.json", "grpah: no member of a flow"),
         ("flows/list.json", "must hold a JSON object"),
         ("flows/nameless.json", "name: can't be blank")}
@@ -242,6 +247,161 @@ def test_flows_that_share_a_name_are_told_apart(tenant, other, run, tmp_path):
     edit(tmp_path / "flows/same-3.json", number=1)
     assert ("flows/same.json", "another file has this name and number") in refused(
         run, other, tmp_path)
+
+
+VIP = [{"field": "plan", "operator": "eq", "value": "vip"}]
+
+
+def segment(tenant, name, **fields):
+    return tenant.ok("POST", "/segments", {"name": name, **fields}, 201)["data"]["id"]
+
+
+def fork(segment_id):
+    return graph([start(), node("check", "check_segment", segment_id=segment_id),
+                  node("yes", "exit"), node("no", "exit")],
+                 ["start -> check", "check -true-> yes", "check -false-> no"])
+
+
+@pytest.fixture
+def parted(tenant):
+    """A segment of each sort, and flows by them."""
+    vip = segment(tenant, "VIPs", description="Pay more.", rules=VIP)
+    named = segment(tenant, "Named", expression='name != ""')
+    listed = segment(tenant, "By hand", type="static")
+    tenant.ok("POST", "/customers", {"external_id": "c-1"}, 201)
+    tenant.ok("POST", f"/segments/{listed}/members", {"customer_ids": ["c-1"]})
+    tenant.new_flow(fork(vip), name="Fork")
+    tenant.draft(graph([node("start", "segment_entry", segment_id=listed),
+                        node("daily", "scheduled_entry", cron="0 9 * * *",
+                             segment_id=named.upper()),
+                        node("end", "exit")], ["start -> end", "daily -> end"]), name="Entries")
+    return tenant
+
+
+def configs(flow_file):
+    return {n["id"]: n.get("config", {}) for n in json.loads(flow_file)["graph"]["nodes"]}
+
+
+def test_segments_are_files_and_flows_name_them(parted, run, tmp_path):
+    assert run("export", parted, tmp_path)["written"] == [
+        "segments/vips.json", "segments/named.json", "segments/by-hand.json", "flows/fork.json",
+        "flows/entries.json"]
+    texts = tree(tmp_path)
+    assert texts["segments/vips.json"] == """{
+  "description": "Pay more.",
+  "name": "VIPs",
+  "rules": [
+    {
+      "field": "plan",
+      "operator": "eq",
+      "value": "vip"
+    }
+  ],
+  "type": "dynamic"
+}
+"""
+    assert json.loads(texts["segments/named.json"]) == {
+        "name": "Named", "type": "dynamic", "rules": [], "expression": 'name != ""'}
+    assert json.loads(texts["segments/by-hand.json"]) == {
+        "name": "By hand", "type": "static", "rules": []}
+    assert configs(texts["flows/fork.json"])["check"] == {"segment_id": {"segment": "VIPs"}}
+    entries = configs(texts["flows/entries.json"])
+    assert entries["start"] == {"segment_id": {"segment": "By hand"}}
+    assert entries["daily"]["segment_id"] == {"segment": "Named"}
+    for thing in segments(parted).values():
+        assert not any(thing["id"] in text.lower() for text in texts.values())
+
+
+def test_another_deployment_gets_the_segments_too(parted, other, run, tmp_path):
+    run("export", parted, tmp_path / "a")
+    planned = run("apply", other, tmp_path / "a", "--dry-run")
+    assert planned["dry_run"] and set(actions(planned).values()) == {"create"}
+    assert segments(other) == {} and flows(other) == {}
+    answer = run("apply", other, tmp_path / "a")
+    assert actions(answer) == actions(planned)
+    made = segments(other)
+    for name, there in segments(parted).items():
+        for field in ("description", "type", "rules", "expression"):
+            assert made[name][field] == there[field], (name, field)
+    [version] = versions(other, flows(other)["Fork"])
+    assert version["graph"]["nodes"][1]["config"]["segment_id"] == made["VIPs"]["id"]
+    by_hand = other.ok("GET", f"/segments/{made['By hand']['id']}/members")["data"]
+    assert by_hand == [], "who is in a static segment is data"
+    run("export", other, tmp_path / "b")
+    assert tree(tmp_path / "b") == tree(tmp_path / "a")
+    for tenant in (parted, other):
+        assert set(actions(run("apply", tenant, tmp_path / "a")).values()) == {"unchanged"}
+    [entry] = other.ok("GET", "/audit-log", params={
+        "object_type": "segment", "object_id": made["VIPs"]["id"]})["data"]
+    assert (entry["action"], entry["actor"]) == ("segment.create", "cli")
+
+
+def test_a_changed_segment_takes_effect_in_a_running_server(parted, run, server, tmp_path):
+    flow, tried = flows(parted)["Fork"]["id"], []
+    entered = parted.new_flow(graph(
+        [node("start", "segment_entry", segment_id=segments(parted)["VIPs"]["id"]),
+         node("end", "exit")], ["start -> end"]), name="Entered")
+
+    def way():
+        tried.append(f"try-{len(tried)}")
+        return parted.step(parted.trigger(flow, tried[-1]), "check")["branch"]
+
+    def enrolled():
+        parted.advance("1m")
+        return parted.instances(entered, customer_id="c-1")
+
+    assert way() == "false" and not enrolled()
+    run("export", parted, tmp_path)
+    edit(tmp_path / "segments/vips.json", rules=[])
+    plan = server.command("apply", "--dry-run", "--tenant", parted.name, str(tmp_path))
+    assert 'update    segments/vips.json "VIPs": rules' in plan.stdout.splitlines()
+    assert segments(parted)["VIPs"]["rules"] == VIP
+    answer = run("apply", parted, tmp_path)
+    assert {c["file"]: c["changed"] for c in answer["changes"] if c["changed"]} == {
+        "segments/vips.json": ["rules"]}
+    wait_until(lambda: way() == "true", 30, "the changed rules")
+    wait_until(enrolled, 30, "those who are in the segment now")
+    edit(tmp_path / "segments/vips.json", rules=None, expression='name == "nobody"')
+    run("apply", parted, tmp_path)
+    assert segments(parted)["VIPs"]["expression"] == 'name == "nobody"'
+    assert set(actions(run("apply", parted, tmp_path)).values()) == {"unchanged"}
+    wait_until(lambda: way() == "false", 30, "the expression")
+    [changed] = parted.ok("GET", "/audit-log", params={
+        "object_type": "segment", "action": "segment.apply", "limit": 1})["data"]
+    assert changed["actor"] == "cli" and set(changed["after"]) == {"expression"}
+    for running in (flow, entered):
+        parted.move(running, "archive")
+
+
+def test_what_the_api_refuses_of_segments_apply_refuses(parted, run, tmp_path):
+    run("export", parted, tmp_path)
+    edit(tmp_path / "segments/by-hand.json", type="dynamic", rules=VIP)
+    edit(tmp_path / "segments/vips.json", rules=[{"field": "a..b", "operator": "eq", "value": 1}])
+    edit(tmp_path / "segments/named.json", rules=VIP, members=["c-1"])
+    (tmp_path / "segments/twin.json").write_text('{"name": "VIPs", "number": 2}')
+    (tmp_path / "segments/odd.json").write_text('{"name": "Odd", "type": "odd", "rules": {}}')
+    edit(tmp_path / "flows/fork.json", graph=fork({"segment": "Nobody"}), entry_config=7)
+    edit(tmp_path / "flows/entries.json", graph=graph(
+        [node("start", "segment_entry", segment_id={"segment": "By hand", "number": 2}),
+         node("daily", "scheduled_entry", cron="0 9 * * *", segment_id={"segment": "None"}),
+         node("end", "exit")], ["start -> end", "daily -> end"]))
+    before = segments(parted)
+    assert refused(run, parted, tmp_path) == {
+        ("segments/by-hand.json", "type: can't be changed"),
+        ("segments/by-hand.json", "rules: can't be given for a static segment"),
+        ("segments/vips.json", "rules: /0/field: is invalid"),
+        ("segments/named.json", "members: no member of a segment"),
+        ("segments/twin.json", "name: has already been taken"),
+        ("segments/odd.json", "type: is invalid"),
+        ("segments/odd.json", "rules: is invalid"),
+        ("flows/fork.json", 'node check: segment_id: there is no segment {"segment":"Nobody"}'),
+        ("flows/fork.json", "entry_config: is invalid"),
+        ("flows/fork.json",
+         "entry_config: cannot change, for the flow is no draft any more"),
+        ("flows/entries.json", 'node start: segment_id: there is no segment '
+                               '{"segment":"By hand","number":2}'),
+        ("flows/entries.json", 'node daily: segment_id: there is no segment {"segment":"None"}')}
+    assert segments(parted) == before
 
 
 def test_archived_ones_leave_the_files(full, run, tmp_path):

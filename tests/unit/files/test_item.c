@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+enum { SEGMENT, FLOW, JOURNEY };
+
 static void expect_slug(const char *name, const char *want)
 {
     kal_buf out = {0};
@@ -65,8 +67,8 @@ static void test_each_item_has_a_number_and_a_file_of_its_own(void **state)
 
     (void)state;
     for (size_t i = 0; i < 4; i++)
-        add(&items, &kinds[0], names[i], (uint8_t)i);
-    add(&items, &kinds[1], "A", 9);
+        add(&items, &kinds[FLOW], names[i], (uint8_t)i);
+    add(&items, &kinds[JOURNEY], "A", 9);
     kal_items_number(&items);
     for (size_t i = 0; i < 4; i++) {
         assert_string_equal(items.list[i].file, files[i]);
@@ -74,8 +76,8 @@ static void test_each_item_has_a_number_and_a_file_of_its_own(void **state)
     }
     assert_string_equal(items.list[4].file, "journeys/a.json");
     assert_int_equal(items.list[4].number, 1);
-    assert_ptr_equal(kal_items_find(&items, &kinds[0], kal_str_of("A"), 2), &items.list[2]);
-    assert_null(kal_items_find(&items, &kinds[0], kal_str_of("A"), 3));
+    assert_ptr_equal(kal_items_find(&items, &kinds[FLOW], kal_str_of("A"), 2), &items.list[2]);
+    assert_null(kal_items_find(&items, &kinds[FLOW], kal_str_of("A"), 3));
     kal_items_deinit(&items);
 }
 
@@ -84,32 +86,44 @@ static void test_names_stand_for_ids_and_back(void **state)
     static const char before[] =
         "{\"graph\":{\"nodes\":[{\"config\":{\"flow_id\":\"00000000-0000-0000-0000-000000000002\"}}"
         ","
-        "{\"config\":{\"flow_id\":\"00000000-0000-0000-0000-0000000000ff\"}},{\"config\":7},8]}}";
+        "{\"config\":{\"flow_id\":\"00000000-0000-0000-0000-0000000000ff\"}},{\"config\":7},8,"
+        "{\"id\":\"vip\",\"config\":{\"segment_id\":\"00000000-0000-0000-0000-000000000002\"}}"
+        "]}}";
     char error[160];
     size_t count;
     const kal_item_kind *kinds = kal_item_kinds(&count);
     kal_items items = {0}, none = {0};
-    kal_buf problem = {0}, text = {0};
+    kal_buf text = {0};
+    json_t *problems = json_array();
 
     (void)state;
-    add(&items, &kinds[0], "A", 1);
-    add(&items, &kinds[0], "A", 2);
+    add(&items, &kinds[SEGMENT], "B", 2);
+    add(&items, &kinds[FLOW], "A", 1);
+    add(&items, &kinds[FLOW], "A", 2);
     kal_items_number(&items);
     json_t *object = kal_json_parse(kal_str_of(before), error);
     json_t *copy = json_deep_copy(object);
     kal_refs_name(object, &items);
     kal_json_write(&text, object);
     assert_non_null(strstr(text.data, "{\"flow_id\":{\"flow\":\"A\",\"number\":2}}"));
+    assert_non_null(strstr(text.data, "{\"segment_id\":{\"segment\":\"B\"}}"));
     assert_non_null(strstr(text.data, "0000000000ff"));
     json_t *again = json_deep_copy(object);
-    assert_true(kal_refs_resolve(again, &none, &items, &problem));
+    kal_refs_resolve(again, &none, &items, "a.json", problems);
+    assert_int_equal(json_array_size(problems), 0);
     assert_true(kal_json_equal(again, copy));
-    assert_false(kal_refs_resolve(object, &none, &none, &problem));
-    assert_string_equal(problem.data, "flow_id: there is no flow {\"flow\":\"A\",\"number\":2}");
+    kal_refs_resolve(object, &none, &none, "a.json", problems);
+    kal_buf_clear(&text);
+    kal_json_write(&text, problems);
+    assert_string_equal(
+        text.data, "[{\"file\":\"a.json\",\"problem\":\"flow_id: there is no flow "
+                   "{\\\"flow\\\":\\\"A\\\",\\\"number\\\":2}\"},"
+                   "{\"file\":\"a.json\",\"problem\":\"node vip: segment_id: there is no segment "
+                   "{\\\"segment\\\":\\\"B\\\"}\"}]");
     json_decref(again);
     json_decref(copy);
     json_decref(object);
-    kal_buf_deinit(&problem);
+    json_decref(problems);
     kal_buf_deinit(&text);
     kal_items_deinit(&items);
 }
