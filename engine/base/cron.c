@@ -118,7 +118,7 @@ static bool is_leap(int year)
 static int days_of(int year, int month)
 {
     static const int days[13] = {0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    return days[month % 13] + (month == 2 && is_leap(year));
+    return days[(unsigned)month % 13] + (month == 2 && is_leap(year));
 }
 
 /* Some month of it has some day of it. */
@@ -164,7 +164,7 @@ static int weekday_of(int year, int month, int day)
 {
     static const int shift[13] = {0, 0, 3, 2, 5, 0, 3, 5, 1, 4, 6, 2, 4};
     int y = month < 3 ? year - 1 : year;
-    return (y + y / 4 - y / 100 + y / 400 + shift[month % 13] + day) % 7;
+    return (y + y / 4 - y / 100 + y / 400 + shift[(unsigned)month % 13] + day) % 7;
 }
 
 static bool has_day(const kal_cron *cron, const kal_local *at)

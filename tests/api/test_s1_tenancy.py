@@ -22,7 +22,8 @@ def values(ids):
     """What bodies say by a property's name: ids as given, the rest as any caller would."""
     return {**ids, "name": f"name-{next(numbers)}",
             "graph": chain(node("w", "wait", duration="1d")), "by": "0s",
-            "url": "https://example.com/hook", "role": "viewer", "rules": [], "operator": "eq", "event_type": "start", "external_id": f"name-{next(numbers)}"}
+            "url": "https://example.com/hook", "role": "viewer", "rules": [],
+            "operator": "eq", "event_type": "start", "external_id": f"name-{next(numbers)}"}
 
 
 class Walk:
