@@ -15,7 +15,7 @@
 #include <string.h>
 
 #define MAX_CONTEXT (256 * 1024)
-#define MAX_FLUSH_BYTES (32 * 1024 * 1024) /* then the rest of the works makes the next batch */
+#define MAX_FLUSH_BYTES (4 * 1024 * 1024) /* then the rest of the works makes the next batch */
 
 static void refuse(kal_work *work, kal_err err)
 {
