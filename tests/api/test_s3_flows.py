@@ -84,7 +84,7 @@ def test_the_rules_of_all_fields_are_told_at_once(tenant):
 
 @pytest.mark.parametrize("fields", [
     {}, {"entry_config": {}, "exit_criteria": {}},
-    {"entry_config": {"reentry": "never", "existing_members": False, "webhook_secret": "whsec_x"}},
+    {"entry_config": {"reentry": "never", "existing_members": False, "webhook_secret": "***"}},
     {"entry_config": {"reentry": None, "note": "kept"}},
     {"exit_criteria": {"event_type": "bye", "filter": {"plan": ["a", "b"], "n.m": None}}},
     {"exit_criteria": {"event_type": "bye", "condition": "'stop' in _customer.tags"}}])

@@ -153,3 +153,15 @@ def test_webhooks_have_the_rate_of_triggers(server, tenant, nobody, signed_flow)
              for n in range(3)]
     assert codes == [202, 202, 429]
     assert Client(server.base, tenant.key).post(f"/webhooks/{uuid.uuid4()}", {}).status_code == 429
+
+
+def test_the_secret_is_never_shown(tenant):
+    """Whoever may only read could sign calls with it, and the audit log keeps what it is told."""
+    flow = tenant.draft(GRAPH, entry_config={"webhook_secret": SECRET, "reentry": "1h"})
+    shown = tenant.ok("GET", f"/flows/{flow}")["data"]["entry_config"]
+    assert shown == {"webhook_secret": "***", "reentry": "1h"}
+    tenant.ok("PUT", f"/flows/{flow}", {"entry_config": {**shown, "reentry": "2h"}})
+    tenant.move(flow, "activate")
+    assert call(Client(tenant.base), flow, {"customer_id": "ada", "data": {}}).status_code == 202
+    for path in (f"/flows/{flow}", "/flows", "/audit-log"):
+        assert SECRET not in tenant.get(path).text, path

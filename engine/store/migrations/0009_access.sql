@@ -71,12 +71,29 @@ END $$;
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_log
     FOR EACH STATEMENT EXECUTE FUNCTION kal_append_only();
 
+-- A flow's entry_config as people see it: its secret is stars.
+CREATE FUNCTION kal_veiled(config json) RETURNS json LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN config ->> 'webhook_secret' IS NULL THEN config ELSE (
+        SELECT json_object_agg(key, CASE key WHEN 'webhook_secret' THEN '"***"'::json ELSE value END)
+        FROM json_each(config)
+    ) END
+$$;
+
+-- What comes back with the stars in it keeps the secret that it has.
+CREATE FUNCTION kal_unveiled(given json, kept json) RETURNS json LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN given ->> 'webhook_secret' IS DISTINCT FROM '***' THEN given ELSE (
+        SELECT json_object_agg(key, CASE key WHEN 'webhook_secret' THEN kept -> key ELSE value END)
+        FROM json_each(given)
+    ) END
+$$;
+
 -- A row's members without `ignored`; secrets are stars, what is large is its size and hash. With
 -- `other`, those that differ from it.
 CREATE FUNCTION kal_audit_image(image json, other json, ignored text[], secrets text[])
 RETURNS json LANGUAGE sql IMMUTABLE AS $$
     SELECT json_object_agg(key, CASE
         WHEN json_typeof(value) <> 'null' AND key = ANY (secrets) THEN '"***"'::json
+        WHEN key = 'entry_config' THEN kal_veiled(value)
         WHEN length(value::text) > 16384 THEN json_build_object('bytes',
             octet_length(value::text), 'sha256',
             encode(sha256(convert_to(value::text, 'UTF8')), 'hex'))

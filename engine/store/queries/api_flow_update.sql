@@ -3,7 +3,7 @@
 UPDATE flow SET
     name = coalesce($2::text, name),
     description = CASE WHEN $3::bool THEN $4::text ELSE description END,
-    entry_config = coalesce($5::json, entry_config),
+    entry_config = coalesce(kal_unveiled($5::json, entry_config), entry_config),
     exit_criteria = coalesce($6::json, exit_criteria),
     frequency_cap = coalesce($7::json, frequency_cap),
     updated_at = $8::timestamptz
