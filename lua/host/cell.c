@@ -282,8 +282,6 @@ static void send_calls(kal_cell *c)
 
 void kal_cell_pump(kal_cell *c)
 {
-    if (c->stage == KAL_CELL_RUNNING && c->recycle && !c->sent.first)
-        kal_cell_drop(c);
     if (c->stage == KAL_CELL_RUNNING)
         send_calls(c);
     if (c->stage == KAL_CELL_RUNNING && c->recycle && !c->sent.first)
