@@ -8,6 +8,7 @@
 #include "run/lost.h"
 #include "run/sends.h"
 #include "run/sub_flow.h"
+#include "run/yields.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -100,7 +101,7 @@ static void record(kal_walk *walk, const kal_token *token, const kal_step *step)
     row[8] = kal_v_str(KAL_JSON, step->output);
     row[9] = kal_v_str(KAL_TEXT, step->error);
     row[10] = kal_v_str(KAL_TEXT, trigger_text(walk, token));
-    row[11] = kal_v_time(token->wait && !token->wait->yielded ? token->wait->began_ms : now);
+    row[11] = kal_v_time(token->wait ? token->wait->began_ms : now);
     row[12] = kal_v_time(now);
 }
 
@@ -165,7 +166,7 @@ static void rest(kal_walk *walk, const kal_token *token, const kal_outcome *outc
         int64_t shift = outcome->absolute ? 0 : walk->instance->version->flow->paused_ms;
         wait->due_ms = outcome->until_ms - shift;
         wait->absolute = outcome->absolute;
-    } else if (token->wait && !token->wait->yielded) {
+    } else if (token->wait) {
         wait->due_ms = token->wait->due_ms; /* it goes on waiting, with its timer */
         wait->absolute = token->wait->absolute;
         wait->began_ms = token->wait->began_ms;
@@ -174,15 +175,6 @@ static void rest(kal_walk *walk, const kal_token *token, const kal_outcome *outc
         look_back(walk, node, wait);
     if (walk->answer)
         push_answer(walk, wait, walk->answer);
-}
-
-/* Puts a token down until its turn comes again, without its event: thousands may rest at a time. */
-static void yield(kal_walk *walk, const kal_token *token)
-{
-    kal_wait *wait = kal_instance_add_wait(walk->batch, walk->instance, token->node);
-    wait->yielded = true;
-    wait->absolute = true;
-    wait->due_ms = walk->batch->now_ms;
 }
 
 /* Counts a result in; false, and the result is taken out of the context, when it is too much. A
@@ -242,15 +234,14 @@ static json_t *known_to(const kal_walk *walk, const kal_token *token)
 static bool run_node(kal_walk *walk, const kal_token *token, kal_outcome *outcome)
 {
     const kal_graph_node *node = kal_graph_at(walk->graph, token->node);
-    bool resumes = token->wait && !token->wait->yielded;
     json_t *known = known_to(walk, token);
     kal_lua_call call = {
         .node = node->lua,
         .context = walk->instance->lua,
         .now_ms = walk->batch->now_ms,
-        .trigger = resumes ? token->trigger : NULL,
+        .trigger = token->wait ? token->trigger : NULL,
         .event = token->event,
-        .state = resumes ? token->wait->state : NULL,
+        .state = token->wait ? token->wait->state : NULL,
         .known = known,
     };
     char error[160];
@@ -316,15 +307,13 @@ static void step(kal_walk *walk)
     if (token->wait) {
         if (token->wait->dropped)
             return; /* overtaken: resumed once already */
-        if (token->wait->yielded && walk->nodes >= KAL_BURST_NODES)
-            return; /* stays where it is */
         token->wait->dropped = true;
     }
     const kal_graph_node *node = kal_graph_at(walk->graph, token->node);
     if (node->join != KAL_JOIN_NONE && !token->joined && !token->wait)
         kal_joins_arrive(walk, token->node, token->event);
     else if (walk->nodes >= KAL_BURST_NODES && !token->wait)
-        yield(walk, token);
+        kal_yields_put(walk, token->node);
     else if (!exits(walk, NULL))
         execute(walk, token);
 }
@@ -382,13 +371,10 @@ void kal_burst_timeout(kal_batch *batch, kal_instance *instance, kal_wait *wait)
 {
     kal_walk walk;
     walk_init(&walk, batch, instance);
-    if (!wait->yielded) {
+    if (wait->yielded)
+        kal_yields_take_up(&walk);
+    else
         push_wait(&walk, wait)->trigger = "timeout";
-    } else {
-        for (kal_wait *w = instance->waits; w; w = w->next)
-            if (w->yielded && !w->dropped && w->node != KAL_GRAPH_NONE)
-                push_wait(&walk, w);
-    }
     walk_on(&walk);
 }
 

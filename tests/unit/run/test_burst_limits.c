@@ -169,6 +169,14 @@ static uint64_t nodes_of(int k)
     return nodes;
 }
 
+static size_t rows_of(const kal_instance *instance)
+{
+    size_t rows = 0;
+    for (const kal_wait *w = instance->waits; w; w = w->next)
+        rows += !w->dropped;
+    return rows;
+}
+
 static void a_burst_yields_after_256_nodes(void **state)
 {
     rig r = rig_new(state);
@@ -176,6 +184,7 @@ static void a_burst_yields_after_256_nodes(void **state)
     kal_instance *instance = walk(&r, graph);
     assert_ended(instance, KAL_STATUS_WAITING, NULL);
     assert_int_equal(r.batch->counts.nodes, KAL_BURST_NODES);
+    assert_in_range(rows_of(instance), 1, 8 * 3 + 2);
     for (const kal_wait *w = instance->waits; w; w = w->next) {
         assert_true(w->yielded && !w->dropped);
         assert_int_equal(kal_wait_due(instance->version->flow, w),
@@ -244,20 +253,20 @@ static char *layers(int n, int wide)
     return text.data;
 }
 
+/* They count before they run; and thousands that rest are a row for each node, or every burst would
+ * read and write them all. */
 static void tokens_on_their_way_count(void **state)
 {
     rig r = rig_new(state);
     char *graph = layers(4, 22); /* 10,648 in the third */
+    uint64_t nodes = 0;
     walk(&r, graph);
-    size_t most = 0;
     do {
-        size_t waits = 0;
-        for (const kal_wait *w = rig_instance(&r, "ann")->waits; w; w = w->next)
-            waits += !w->dropped;
-        most = waits > most ? waits : most;
+        nodes += r.batch->counts.nodes;
+        assert_in_range(rows_of(rig_instance(&r, "ann")), 0, 4 * 22);
     } while (kal_status_is_live(rig_instance(&r, "ann")->status) && rig_fire(&r, 0));
     assert_ended(rig_instance(&r, "ann"), KAL_STATUS_FAILED, "over 10000 node executions");
-    assert_in_range(most, KAL_INSTANCE_NODES / 2, KAL_INSTANCE_NODES);
+    assert_in_range(nodes, 1, KAL_INSTANCE_NODES / 10); /* most of them were on their way */
     kal_free(graph);
     rig_free(&r);
 }
