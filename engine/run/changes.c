@@ -196,20 +196,20 @@ static void on_tenants(kal_message *message)
 void kal_engine_quotas_changed(kal_engine *engine, kal_uuid tenant, void (*done)(void *data),
                                void *data)
 {
-    kal_quotas_load(engine->quotas, kal_engine_writes(engine), &tenant,
+    kal_quotas_load(engine->quotas, kal_engine_writes(engine), &tenant, 1,
                     kal_clock_now(engine->options.clock), done, data);
 }
 
 void kal_engine_load_quotas(kal_engine *engine)
 {
-    kal_quotas_load(engine->quotas, kal_engine_writes(engine), NULL,
+    kal_quotas_load(engine->quotas, kal_engine_writes(engine), NULL, 0,
                     kal_clock_now(engine->options.clock), NULL, NULL);
 }
 
 void kal_engine_tenants_changed(kal_engine *engine, const kal_uuid *tenants, size_t n)
 {
-    for (size_t i = 0; i < n; i++) /* the poll's, on thread 0 */
-        kal_engine_quotas_changed(engine, tenants[i], NULL, NULL);
+    kal_quotas_load(engine->quotas, kal_engine_writes(engine), tenants, n,
+                    kal_clock_now(engine->options.clock), NULL, NULL); /* the poll's, on thread 0 */
     uv_mutex_lock(&engine->listeners_lock);
     for (size_t i = 0; i < engine->n_listeners; i++) {
         kal_tenants_message *m = kal_alloc(sizeof *m + n * sizeof *tenants);

@@ -109,7 +109,7 @@ void kal_quota_add(kal_quota *quota, kal_quota_kind kind, int64_t n)
 
 typedef struct kal_quota_load {
     kal_quotas *quotas;
-    bool one; /* tenant's, not all */
+    bool all;
     int64_t now_ms;
     void (*done)(void *data);
     void *data;
@@ -141,7 +141,7 @@ static void take_row(const kal_quota_load *load, const kal_pg_rows *rows, size_t
     turn_day(quota, load->now_ms / DAY_MS);
     for (size_t k = 0; k < KAL_QUOTA_KINDS; k++) {
         bool limited = !kal_pg_null(rows, row, 1 + k);
-        if (limited && (!load->one || atomic_load(&quota->most[k]) == NO_LIMIT))
+        if (limited && (load->all || atomic_load(&quota->most[k]) == NO_LIMIT))
             atomic_store(&quota->used[k], kal_pg_int(rows, row, 1 + KAL_QUOTA_KINDS + k));
         atomic_store(&quota->most[k], limited ? kal_pg_int(rows, row, 1 + k) : NO_LIMIT);
     }
@@ -159,25 +159,29 @@ static void on_rows(void *data, const kal_pg_reply *reply)
             take_row(load, reply->rows[0], row);
         uv_rwlock_wrunlock(&quotas->lock);
     }
-    if (!load->one && atomic_fetch_sub(&quotas->loading, 1) == 1)
+    if (load->all && atomic_fetch_sub(&quotas->loading, 1) == 1)
         atomic_store(&quotas->loaded, !reply->err);
     if (load->done)
         load->done(load->data);
     kal_free(load);
 }
 
-void kal_quotas_load(kal_quotas *quotas, kal_pool *pool, const kal_uuid *tenant, int64_t now_ms,
-                     void (*done)(void *data), void *data)
+void kal_quotas_load(kal_quotas *quotas, kal_pool *pool, const kal_uuid *tenants, size_t n,
+                     int64_t now_ms, void (*done)(void *data), void *data)
 {
     kal_quota_load *load = kal_alloc(sizeof *load);
-    *load = (kal_quota_load){quotas, tenant != NULL, now_ms, done, data};
-    if (!tenant) {
+    *load = (kal_quota_load){quotas, n == 0, now_ms, done, data};
+    if (load->all) {
         atomic_store(&quotas->loaded, false);
         atomic_fetch_add(&quotas->loading, 1);
     }
     kal_pg_call *call = kal_pg_call_new();
     kal_args *args = kal_args_new();
-    kal_args_add(args, tenant ? kal_v_uuid(*tenant) : kal_v_null(KAL_UUID));
+    kal_value *ids = kal_alloc((n + 1) * sizeof *ids);
+    for (size_t t = 0; t < n; t++)
+        ids[t] = kal_v_uuid(tenants[t]);
+    kal_args_add_array(args, KAL_UUID, ids, n);
+    kal_free(ids);
     kal_args_add(args, kal_v_int(KAL_INT4, now_ms / DAY_MS));
     kal_pg_call_add(call, KAL_SQL_LOAD_QUOTAS, args);
     kal_pool_send(pool, call, on_rows, load);

@@ -26,10 +26,10 @@ typedef struct kal_quota kal_quota;
 kal_quotas *kal_quotas_new(void);
 void kal_quotas_free(kal_quotas *quotas);
 
-/* Reads the quotas of a tenant, or of all (NULL: counts anew); done (may be NULL) runs later. A
+/* Reads the quotas of n tenants, or of all (n = 0: counts anew); done (may be NULL) runs later. A
  * failure is logged. */
-void kal_quotas_load(kal_quotas *quotas, kal_pool *pool, const kal_uuid *tenant, int64_t now_ms,
-                     void (*done)(void *data), void *data);
+void kal_quotas_load(kal_quotas *quotas, kal_pool *pool, const kal_uuid *tenants, size_t n,
+                     int64_t now_ms, void (*done)(void *data), void *data);
 /* Those of all tenants have been read since they were last asked for. Under way: they are being
  * read. */
 bool kal_quotas_ready(const kal_quotas *quotas);

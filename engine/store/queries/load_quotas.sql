@@ -1,5 +1,5 @@
--- Quotas and how much of each is used, of tenant $1 or of all that have one: $2 the day of the
--- events, counted from 1970.
+-- Quotas and how much of each is used, of tenants $1 or of all that have one (an empty array):
+-- $2 the day of the events, counted from 1970.
 SELECT t.id, q.instances, q.customers, q.events,
     (SELECT count(*) FROM flow f
         JOIN instance i ON i.flow_id = f.id AND i.status IN ('running', 'waiting', 'paused')
@@ -11,4 +11,5 @@ FROM tenant t, LATERAL (SELECT
     (t.settings #>> '{quotas,instances}')::int8 AS instances,
     (t.settings #>> '{quotas,customers}')::int8 AS customers,
     (t.settings #>> '{quotas,events_per_day}')::int8 AS events) q
-WHERE CASE WHEN $1::uuid IS NULL THEN t.settings ? 'quotas' ELSE t.id = $1::uuid END;
+WHERE CASE WHEN cardinality($1::uuid[]) = 0 THEN t.settings ? 'quotas'
+    ELSE t.id = ANY ($1::uuid[]) END;
