@@ -100,6 +100,8 @@ static bool kill_most(scmp_filter_ctx filter)
         SCMP_SYS(execveat),
         SCMP_SYS(fork),
         SCMP_SYS(vfork),
+        SCMP_SYS(clone),
+        SCMP_SYS(clone3),
         SCMP_SYS(kill),
         SCMP_SYS(ptrace),
         SCMP_SYS(process_vm_readv),
