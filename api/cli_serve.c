@@ -24,6 +24,7 @@ typedef struct serve {
     const char *conninfo;
     kal_cluster *cluster;
     kal_clock *clock;
+    kal_zygote *zygote;
     kal_api *api;
     kal_engine *engine;
     uv_loop_t loop;
@@ -31,6 +32,18 @@ typedef struct serve {
     uv_timer_t drain;
     int drained_ms;
 } serve;
+
+/* Before there are threads, secrets or connections, and before root is given up: what it makes
+ * gives up more. */
+static bool start_zygote(serve *s, kal_buf *error)
+{
+    const kal_config *config = s->cli->config;
+
+    if (!kal_config_bool(config, "ENABLE_CUSTOM_CODE"))
+        return true;
+    s->zygote = kal_zygote_start(s->home, kal_system_threads(config), error);
+    return s->zygote != NULL;
+}
 
 static bool prepare(serve *s, kal_buf *error)
 {
@@ -42,7 +55,9 @@ static bool prepare(serve *s, kal_buf *error)
     signal(SIGPIPE, SIG_IGN);
     kal_system_raise_files();
     s->home = kal_dirs_home(config, error);
-    s->data_dir = s->home ? kal_dirs_data(config, error) : NULL;
+    if (!s->home || !start_zygote(s, error))
+        return false;
+    s->data_dir = kal_dirs_data(config, error);
     if (!s->data_dir || !kal_system_become(s->cli->user, s->data_dir, error))
         return false;
     s->lock = kal_dirs_lock(s->data_dir, error);
@@ -114,6 +129,7 @@ static bool start_engine(serve *s, kal_buf *error)
                                   .clock = s->clock,
                                   .node = s->node,
                                   .threads = kal_system_threads(config),
+                                  .zygote = s->zygote,
                                   .on_thread_start = kal_api_thread_start,
                                   .on_thread_stop = kal_api_thread_stop,
                                   .data = s->api};
@@ -217,6 +233,7 @@ done:
         kal_cli_fail(cli, error.data ? error.data : "the server could not start");
     kal_api_free(s.api);
     kal_clock_free(s.clock);
+    kal_zygote_stop(s.zygote);
     ended = leave_database(&s, ended);
     if (s.lock >= 0)
         close(s.lock);

@@ -1,7 +1,10 @@
 #include "api/cli.h"
+#include "lua/host/zygote.h"
 
 int main(int argc, char **argv)
 {
+    if (kal_zygote_is_one(argc, argv))
+        return kal_zygote_main(argc, argv);
     return kal_cli_main(argc, argv, KAL_VERSION);
 }
 

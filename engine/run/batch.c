@@ -23,6 +23,7 @@ kal_batch *kal_batch_new(kal_lua *lua, kal_flows *flows, const kal_waits *waits,
     batch->arena = kal_flush_arena(batch->flush);
     batch->customers_last = &batch->customers;
     batch->sent_last = &batch->sent;
+    batch->answers_last = &batch->answers;
     batch->garbage = json_array();
     return batch;
 }
@@ -126,6 +127,16 @@ json_t *kal_batch_keep(kal_batch *batch, json_t *value)
     if (value)
         json_array_append_new(batch->garbage, value);
     return value;
+}
+
+void kal_batch_hold(kal_batch *batch, kal_customer *customer, const kal_held *held, json_t *body)
+{
+    kal_answer *answer = kal_arena_alloc(batch->arena, sizeof *answer);
+    *answer =
+        (kal_answer){.customer = customer, .held = *held, .body = kal_batch_keep(batch, body)};
+    *batch->answers_last = answer;
+    batch->answers_last = &answer->next;
+    kal_held_add(customer->unit, batch->arena, batch->shard, held, body);
 }
 
 kal_str kal_batch_text(kal_batch *batch, kal_str text)

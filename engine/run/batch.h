@@ -50,6 +50,7 @@ typedef struct kal_wait {
     bool added, dropped; /* in this batch */
     json_t *state;
     json_t *event; /* it had come for the wait when a failure ended the walk; borrowed */
+    json_t *code;  /* of this batch: what a cell is to run for it (an effect); borrowed */
 } kal_wait;
 
 /* A token on its way to a node. */
@@ -68,6 +69,12 @@ typedef struct kal_parent {
     kal_uuid instance, flow;
     uint32_t seq; /* the wait; 0: nobody */
 } kal_parent;
+
+/* What a node's effects leave for the wait that it begins. */
+typedef struct kal_told {
+    json_t *answer; /* what it is for has come at once */
+    json_t *code;   /* see kal_wait */
+} kal_told;
 
 typedef enum kal_join_state { KAL_JOIN_EMPTY, KAL_JOIN_ARRIVED, KAL_JOIN_FIRED } kal_join_state;
 
@@ -164,7 +171,8 @@ typedef struct kal_sent {
     kal_held awaited_by; /* seq 0: nobody */
 } kal_sent;
 
-/* An answer that is in the database with this batch's commit, and is to be given then. */
+/* What is held in the database with this batch's commit, and is to be taken in then: an answer, or
+ * an event that was emitted. */
 typedef struct kal_answer {
     struct kal_answer *next;
     kal_customer *customer;
@@ -198,8 +206,8 @@ struct kal_batch {
     kal_customer *customers, **customers_last;
     kal_u64map by_key;
     size_t works, bursts;
-    kal_sent *sent, **sent_last; /* in the order of the walks */
-    kal_answer *answers;
+    kal_sent *sent, **sent_last;         /* in the order of the walks */
+    kal_answer *answers, **answers_last; /* in the order of the walks */
     struct kal_putoff *putoff; /* timers that come up again later, whatever becomes of the flush */
     json_t *garbage;           /* array: values that live as long as the batch */
     struct {
@@ -225,6 +233,8 @@ kal_instance *kal_customer_add_instance(kal_batch *batch, kal_customer *customer
                                         kal_version *version);
 /* Keeps a JSON value (a new reference is taken over) as long as the batch and answers it. */
 json_t *kal_batch_keep(kal_batch *batch, json_t *value);
+/* Writes a row of `held_event` (the body is taken over) and hands it over after the commit. */
+void kal_batch_hold(kal_batch *batch, kal_customer *customer, const kal_held *held, json_t *body);
 /* Copies text into the batch's arena. */
 kal_str kal_batch_text(kal_batch *batch, kal_str text);
 /* The same for what a buffer holds (p is never NULL); the buffer is freed. */

@@ -173,8 +173,9 @@ static void rest(kal_walk *walk, const kal_token *token, const kal_outcome *outc
     }
     if (node->lookback_ms)
         look_back(walk, node, wait);
-    if (walk->answer)
-        push_answer(walk, wait, walk->answer);
+    wait->code = walk->told.code;
+    if (walk->told.answer)
+        push_answer(walk, wait, walk->told.answer);
 }
 
 /* Counts a result in; false, and the result is taken out of the context, when it is too much. A
@@ -223,12 +224,11 @@ static bool leads(const kal_graph_node *node, kal_str branch)
 static json_t *known_to(const kal_walk *walk, const kal_token *token)
 {
     const kal_instance *instance = walk->instance;
-    if (token->answer)
-        return json_pack("{s:O}", "answer", token->answer);
-    if (!kal_graph_at(walk->graph, token->node)->counts)
+    bool counts = kal_graph_at(walk->graph, token->node)->counts;
+    json_t *caps = counts ? kal_sends_json(instance->customer, instance->version) : NULL;
+    if (!token->answer && !caps)
         return NULL;
-    json_t *caps = kal_sends_json(instance->customer, instance->version);
-    return caps ? json_pack("{s:o}", "caps", caps) : NULL;
+    return json_pack("{s:O*, s:o*}", "answer", token->answer, "caps", caps);
 }
 
 static bool run_node(kal_walk *walk, const kal_token *token, kal_outcome *outcome)
@@ -259,9 +259,9 @@ static bool run_node(kal_walk *walk, const kal_token *token, kal_outcome *outcom
         fail(walk, token, outcome->reason);
         return false;
     }
-    walk->answer = NULL;
+    walk->told = (kal_told){0};
     if (outcome->kind != KAL_OUTCOME_FAIL && outcome->effects &&
-        !kal_effects_apply(walk->batch, walk->instance, node, outcome, &walk->answer, error)) {
+        !kal_effects_apply(walk->batch, walk->instance, node, outcome, &walk->told, error)) {
         fail(walk, token, kal_batch_text(walk->batch, kal_str_of(error)));
         return false;
     }

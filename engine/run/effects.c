@@ -1,6 +1,7 @@
 #include "run/effects.h"
 
 #include "base/clock.h"
+#include "run/emit.h"
 #include "run/profile.h"
 #include "run/sends.h"
 #include "run/sub_flow.h"
@@ -144,6 +145,8 @@ static bool apply_one(kal_batch *batch, kal_instance *instance, const kal_graph_
         kal_sends_reserve(batch, instance->customer, kal_json_get_str(effect, "channel"));
         return true;
     }
+    if (kal_str_is(kind, "emit"))
+        return kal_emit(batch, instance, effect, error);
     return kal_str_is(kind, "convert") && apply_convert(batch, instance, effect);
 }
 
@@ -160,7 +163,7 @@ static bool fits(const kal_instance *instance, const json_t *effect)
 }
 
 bool kal_effects_apply(kal_batch *batch, kal_instance *instance, const kal_graph_node *node,
-                       const kal_outcome *outcome, json_t **answer, char error[160])
+                       const kal_outcome *outcome, kal_told *told, char error[160])
 {
     size_t i;
     json_t *effect;
@@ -171,8 +174,11 @@ bool kal_effects_apply(kal_batch *batch, kal_instance *instance, const kal_graph
             snprintf(error, 160, "the customer's profile is over 64 KB");
             return false;
         }
-        if (kal_str_is(kal_json_get_str(effect, "kind"), "start"))
-            *answer = kal_sub_flow_start(batch, instance, effect, wait);
+        kal_str kind = kal_json_get_str(effect, "kind");
+        if (kal_str_is(kind, "start"))
+            told->answer = kal_sub_flow_start(batch, instance, effect, wait);
+        else if (kal_str_is(kind, "code") && wait)
+            told->code = kal_batch_keep(batch, json_incref(effect));
         else if (!apply_one(batch, instance, node, effect, wait, error))
             return false;
     }

@@ -5,10 +5,10 @@
 
 #include "run/batch.h"
 
-/* Applies the effects of an outcome (see lua/host/host.h) of a node of the instance; *answer gets
- * what they tell the wait that the outcome begins, if anything. False with a sentence in error[160]
+/* Applies the effects of an outcome (see lua/host/host.h) of a node of the instance; *told gets
+ * what they leave for the wait that the outcome begins. False with a sentence in error[160]
  * when one of them is not understood. */
 bool kal_effects_apply(kal_batch *batch, kal_instance *instance, const kal_graph_node *node,
-                       const kal_outcome *outcome, json_t **answer, char error[160]);
+                       const kal_outcome *outcome, kal_told *told, char error[160]);
 
 #endif

@@ -167,6 +167,7 @@ static void create_shard(kal_message *message)
         .data = engine,
         .gate = &engine->gate,
         .quotas = engine->quotas,
+        .cells = engine->threads[slot->thread].cells,
     };
     kal_shard *shard = kal_shard_new(&options, &error);
     if (!shard) {
@@ -260,6 +261,11 @@ static void open_thread(kal_engine_thread_slot *slot)
     slot->writes = kal_pool_new(loop, &owner, each ? each : 1, 0);
     slot->reads = kal_pool_new(loop, &api, each ? each : 1, 0);
     slot->held = kal_pool_new(loop, &owner, 1, 0);
+    if (engine->options.zygote) {
+        int index = kal_thread_index(slot->thread);
+        slot->cells = kal_cells_new(loop, kal_zygote_channel(engine->options.zygote, index));
+        kal_lua_allow_code(slot->lua);
+    }
     if (kal_thread_index(slot->thread) == 0) {
         kal_lease_options lease = {
             .conninfo = engine->options.conninfo,
@@ -300,6 +306,7 @@ static void leave(void *data)
     kal_pool_free(slot->reads);
     kal_pool_free(slot->writes);
     kal_pool_free(slot->held);
+    kal_cells_free(slot->cells);
     kal_lua_free(slot->lua);
 }
 

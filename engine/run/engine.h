@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/tally.h"
 #include "lua/host/host.h"
+#include "lua/host/zygote.h"
 #include "run/work.h"
 #include "store/pool.h"
 
@@ -29,6 +30,7 @@ typedef struct kal_engine_options {
     kal_clock *clock; /* borrowed */
     kal_uuid node;    /* this process's id, from the data directory */
     int threads;
+    kal_zygote *zygote; /* with a channel a thread; borrowed; NULL: no tenants' code runs */
     /* Runs on each thread before its loop turns, and before it ends: the API's listeners. */
     void (*on_thread_start)(kal_engine *engine, int thread, uv_loop_t *loop, void *data);
     void (*on_thread_stop)(kal_engine *engine, int thread, void *data);

@@ -17,6 +17,7 @@ typedef struct kal_engine_thread_slot {
     kal_thread *thread;
     kal_lua *lua; /* for checks */
     kal_pool *reads, *writes, *held;
+    kal_cells *cells; /* NULL: no tenants' code runs */
     kal_buf error;
 } kal_engine_thread_slot;
 

@@ -138,6 +138,7 @@ static void start(kal_batch *batch, kal_customer *customer, kal_work *work,
         work->err = KAL_OK;
         return;
     }
+    instance->depth = work->depth;
     kal_burst_start(batch, instance, nodes, matching, event, event_id);
     work->started++;
 }
@@ -294,6 +295,9 @@ static void handle_timer(kal_batch *batch, kal_customer *customer, kal_work *wor
     else if (wait->node == KAL_GRAPH_NONE)
         kal_burst_end(batch, instance, KAL_STATUS_FAILED,
                       kal_str_of("the node is not in the version's graph"));
+    else if (work->body)
+        kal_burst_answer(batch, instance, work->seq,
+                         kal_batch_keep(batch, json_incref(work->body)));
     else
         kal_burst_timeout(batch, instance, wait);
 }
@@ -313,6 +317,8 @@ static void handle(kal_batch *batch, kal_customer *customer, kal_work *work)
     switch (work->kind) {
     case KAL_WORK_EVENT:
         handle_event(batch, customer, work);
+        if (!kal_uuid_is_nil(work->held_id))
+            kal_unit_row(customer->unit, KAL_TABLE_HELD_DROP)[0] = kal_v_uuid(work->held_id);
         break;
     case KAL_WORK_TRIGGER:
         handle_trigger(batch, customer, work);

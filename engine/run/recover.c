@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "run/emit.h"
 
 #include <arpa/inet.h>
 #include <string.h>
@@ -77,16 +78,6 @@ typedef struct kal_tenants_load {
     void *data;
 } kal_tenants_load;
 
-static kal_work *bulk_work(kal_work_kind kind, const kal_pg_rows *rows, size_t row, size_t tenant,
-                           size_t instance, size_t key)
-{
-    kal_work *work = kal_work_new(kind);
-    work->tenant = kal_pg_uuid(rows, row, tenant);
-    work->instance_id = kal_pg_uuid(rows, row, instance);
-    work->customer_key = (uint64_t)kal_pg_int(rows, row, key);
-    return work;
-}
-
 /* The instance's version is known to be broken: what it holds stays for its plugin's return. */
 static bool is_stuck(const kal_shard *shard, kal_uuid instance, uint64_t customer)
 {
@@ -104,13 +95,16 @@ static void queue_replays(kal_shard *shard, const kal_pg_rows *rows)
         char error[160];
         kal_uuid id = kal_pg_uuid(rows, row, 0);
         kal_str key = {(const char *)id.b, sizeof id.b};
-        if (is_stuck(shard, kal_pg_uuid(rows, row, 2), (uint64_t)kal_pg_int(rows, row, 3)) ||
+        kal_held held = {.id = id,
+                         .tenant = kal_pg_uuid(rows, row, 1),
+                         .instance = kal_pg_uuid(rows, row, 2),
+                         .customer_key = (uint64_t)kal_pg_int(rows, row, 3)};
+        if (is_stuck(shard, held.instance, held.customer_key) ||
             kal_strmap_put(&shard->replaying, key, shard))
             continue;
-        kal_work *work = bulk_work(KAL_WORK_REPLAY, rows, row, 1, 2, 3);
-        work->held_id = id;
-        work->body = kal_json_parse(kal_pg_str(rows, row, 4), error);
-        kal_queue_push_first(shard->queue, KAL_CLASS_EVENT, work);
+        json_t *body = kal_json_parse(kal_pg_str(rows, row, 4), error);
+        kal_queue_push_first(shard->queue, KAL_CLASS_EVENT, kal_held_work(&held, body));
+        json_decref(body);
     }
 }
 
@@ -121,19 +115,16 @@ void kal_shard_answered(kal_shard *shard, const kal_held *held, json_t *body)
     if (shard->state != KAL_SHARD_READY || !flow || kal_flow_holds(flow) ||
         kal_strmap_put(&shard->replaying, key, shard))
         return;
-    kal_work *work = kal_work_new(KAL_WORK_REPLAY);
-    work->tenant = held->tenant;
-    work->instance_id = held->instance;
-    work->customer_key = held->customer_key;
-    work->held_id = held->id;
-    work->body = json_incref(body);
-    kal_queue_push(shard->queue, KAL_CLASS_EVENT, work);
+    kal_queue_push(shard->queue, KAL_CLASS_EVENT, kal_held_work(held, body));
 }
 
 static void queue_exits(kal_shard *shard, const kal_pg_rows *rows)
 {
     for (size_t row = 0; row < kal_pg_count(rows); row++) {
-        kal_work *work = bulk_work(KAL_WORK_EXIT, rows, row, 1, 0, 2);
+        kal_work *work = kal_work_new(KAL_WORK_EXIT);
+        work->instance_id = kal_pg_uuid(rows, row, 0);
+        work->tenant = kal_pg_uuid(rows, row, 1);
+        work->customer_key = (uint64_t)kal_pg_int(rows, row, 2);
         work->reason = kal_strdup("flow_archived");
         kal_queue_push(shard->queue, KAL_CLASS_BULK, work);
     }

@@ -27,6 +27,29 @@ static void on_answered(void *data, const kal_held *held, json_t *body)
     kal_shard_answered(data, held, body);
 }
 
+static void queue_timer(kal_shard *shard, const kal_timer *timer, kal_class class, json_t *answer)
+{
+    const kal_wait_entry *entry =
+        kal_waits_find(shard->waits, timer->customer, timer->instance, timer->seq);
+    if (!entry)
+        return; /* an event was first */
+    kal_work *work = kal_work_new(KAL_WORK_TIMER);
+    work->tenant = kal_flows_at(shard->flows, entry->place)->version->flow->tenant->id;
+    work->customer_key = timer->customer;
+    work->instance_id = timer->instance;
+    work->seq = timer->seq;
+    work->due_ms = timer->due_ms;
+    work->body = json_incref(answer);
+    kal_queue_push(shard->queue, class, work);
+}
+
+static void on_code(void *data, const kal_timer *wait, json_t *answer)
+{
+    kal_shard *shard = data;
+    queue_timer(shard, wait, KAL_CLASS_EVENT, answer);
+    shard->wants_turn = true;
+}
+
 static bool may_act(void *data)
 {
     kal_shard *shard = data;
@@ -98,6 +121,7 @@ void kal_shard_forget(kal_shard *shard)
         drain_class(shard, (kal_class)c);
     kal_shard_answer(shard, shard->again, KAL_ERR_UNAVAILABLE);
     shard->again = NULL;
+    kal_codes_forget(shard->codes);
     kal_sweeps_begin(shard);
     kal_flows_free(shard->flows);
     kal_waits_free(shard->waits);
@@ -161,6 +185,7 @@ kal_shard *kal_shard_new(const kal_shard_options *options, kal_buf *error)
     shard->queue = kal_queue_new();
     shard->ran = kal_tally_new();
     shard->sent = kal_tally_new();
+    shard->codes = kal_codes_new(kal_thread_loop(options->thread), options->cells, on_code, shard);
     kal_timers_init(&shard->timers);
     kal_pace_init(&shard->pace, options->gate);
     kal_shard_forget(shard);
@@ -183,6 +208,7 @@ void kal_shard_free(kal_shard *shard)
     uv_close((uv_handle_t *)shard->check, on_closed);
     kal_queue_free(shard->queue);
     kal_outbox_free(shard->outbox);
+    kal_codes_free(shard->codes);
     kal_timers_deinit(&shard->timers);
     kal_strmap_deinit(&shard->replaying);
     if (shard->drained) /* it never was */
@@ -270,19 +296,8 @@ static void fire_timers(kal_shard *shard, int64_t now_ms)
     for (size_t n = 0; n < MAX_TIMERS_FIRED &&
                        kal_queue_count(shard->queue, KAL_CLASS_TIMER) < MAX_TIMERS_QUEUED &&
                        kal_timers_pop(&shard->timers, now_ms, &timer);
-         n++) {
-        const kal_wait_entry *entry =
-            kal_waits_find(shard->waits, timer.customer, timer.instance, timer.seq);
-        if (!entry)
-            continue; /* an event was first */
-        kal_work *work = kal_work_new(KAL_WORK_TIMER);
-        work->tenant = kal_flows_at(shard->flows, entry->place)->version->flow->tenant->id;
-        work->customer_key = timer.customer;
-        work->instance_id = timer.instance;
-        work->seq = timer.seq;
-        work->due_ms = timer.due_ms;
-        kal_queue_push(shard->queue, KAL_CLASS_TIMER, work);
-    }
+         n++)
+        queue_timer(shard, &timer, KAL_CLASS_TIMER, NULL);
 }
 
 /* An upper bound, before the load has looked closer: does this work walk? */
@@ -384,6 +399,8 @@ static void rest(kal_shard *shard, int64_t now_ms)
         kal_shard_sweep(shard, now_ms))
         return; /* it comes back here */
     int64_t next = kal_sweeps_next(shard, kal_timers_next(&shard->timers));
+    if (shard->quiet && kal_codes_open(shard->codes))
+        return; /* their answers come back here */
     if (shard->quiet) {
         tell_quiet(shard, next <= shard->quiet_until_ms ? next : KAL_NEVER);
         return;

@@ -7,6 +7,7 @@
 #define KAL_RUN_SHARD_H
 
 #include "base/clock.h"
+#include "lua/host/cell.h"
 #include "run/engine.h"
 #include "run/pace.h"
 #include "run/quota.h"
@@ -30,6 +31,7 @@ typedef struct kal_shard_options {
     void *data;
     kal_pace_gate *gate; /* all shards' */
     kal_quotas *quotas;  /* likewise; NULL: none */
+    kal_cells *cells;    /* the thread's, which outlive the shard; NULL: no tenants' code runs */
 } kal_shard_options;
 
 /* On its thread. NULL with one clear line in error. */

@@ -7,6 +7,7 @@
 #include "base/tally.h"
 #include "effect/outbox.h"
 #include "run/batch.h"
+#include "run/codes.h"
 #include "run/flows.h"
 #include "run/load.h"
 #include "run/pace.h"
@@ -72,6 +73,7 @@ struct kal_shard {
     kal_flows *flows;
     kal_waits *waits;
     kal_timers timers;
+    kal_codes *codes;
     kal_queue *queue;
     kal_pace pace;
     kal_strmap replaying; /* held events whose replay is queued */

@@ -69,17 +69,14 @@ static void hold(kal_batch *batch, const kal_instance *child, const kal_instance
                  json_t *answer)
 {
     kal_customer *customer = child->customer;
-    kal_answer *held = kal_arena_alloc(batch->arena, sizeof *held);
-    *held = (kal_answer){
-        .next = batch->answers,
-        .customer = customer,
-        .held = {kal_uuid_new(batch->now_ms), customer->tenant, child->parent.flow,
-                 child->parent.instance, customer->key, child->parent.seq,
-                 parent && kal_instance_keeps(parent)},
-        .body = kal_batch_keep(batch, kal_held_answer(child->parent.seq, json_incref(answer))),
-    };
-    batch->answers = held;
-    kal_held_add(customer->unit, batch->arena, batch->shard, &held->held, held->body);
+    kal_held held = {kal_uuid_new(batch->now_ms),
+                     customer->tenant,
+                     child->parent.flow,
+                     child->parent.instance,
+                     customer->key,
+                     child->parent.seq,
+                     parent && kal_instance_keeps(parent)};
+    kal_batch_hold(batch, customer, &held, kal_held_answer(child->parent.seq, json_incref(answer)));
 }
 
 void kal_sub_flow_ended(kal_batch *batch, kal_instance *instance)

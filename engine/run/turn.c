@@ -72,7 +72,12 @@ static void follow_wait(kal_shard *shard, const kal_customer *customer,
     kal_str node = kal_graph_at(instance->version->graph, wait->node)->id;
     uint32_t place = kal_flows_place(shard->flows, instance->version, node);
     kal_waits_add(shard->waits, customer->key, instance->id, wait->seq, place);
-    start_timer(shard, instance, wait);
+    if (wait->code)
+        kal_codes_call(shard->codes, customer->tenant,
+                       &(kal_timer){wait->due_ms, customer->key, instance->id, wait->seq},
+                       wait->code);
+    else
+        start_timer(shard, instance, wait);
 }
 
 static void follow_switch(kal_shard *shard, const kal_instance *instance)
@@ -230,7 +235,7 @@ static void forget_replay(kal_shard *shard, const kal_work *works)
 {
     for (const kal_work *work = works; work; work = work->next) {
         kal_str id = {(const char *)work->held_id.b, sizeof work->held_id.b};
-        if (work->kind == KAL_WORK_REPLAY)
+        if (!kal_uuid_is_nil(work->held_id))
             kal_strmap_del(&shard->replaying, id);
     }
 }

@@ -15,7 +15,7 @@ typedef struct kal_walk {
     uint32_t queued; /* tokens on their way */
     uint32_t nodes;  /* executed in this burst */
     uint32_t pending_joins;
-    json_t *answer; /* what the node's effects tell the wait that it begins */
+    kal_told told;      /* what the node's effects leave for the wait that it begins */
     kal_wait **resting; /* by node: see yields.h */
     bool over;
 } kal_walk;

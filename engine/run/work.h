@@ -14,7 +14,9 @@
 #include <stdint.h>
 
 typedef enum kal_work_kind {
-    KAL_WORK_EVENT, /* event_type, event_id?, body = data, occurred_ms? → routed, started, held */
+    /* event_type, event_id?, body = data, occurred_ms? → routed, started, held; one that a node has
+     * emitted: held_id, depth */
+    KAL_WORK_EVENT,
     KAL_WORK_TRIGGER,  /* flow_id, body = context → instance_id */
     KAL_WORK_CUSTOMER, /* op, body = fields → answer = the customer's JSON */
     /* Of an instance (instance_id, the customer as read from its row) → answer empty. */
@@ -25,7 +27,7 @@ typedef enum kal_work_kind {
     KAL_WORK_RETRY,   /* flow_id, version */
     KAL_WORK_WEBHOOK, /* flow_id, event_type, event_id?, body = data → started, instance_id */
     /* The rest is made by the shard itself. */
-    KAL_WORK_TIMER,  /* instance_id, seq */
+    KAL_WORK_TIMER,  /* instance_id, seq; body = what a cell has answered to the wait */
     KAL_WORK_REPLAY, /* instance_id, held_id, body = the held event */
     KAL_WORK_FAIL,   /* instance_id, reason: the server refused what its burst would write */
     KAL_WORK_ENROL,  /* flow_id, entry, due_ms = the instant (INT64_MIN: none), passes */
@@ -54,8 +56,9 @@ struct kal_work {
     uint64_t customer_key; /* kal_customer_key(tenant, customer_id) */
     kal_uuid flow_id;
     kal_uuid instance_id;
-    kal_uuid held_id;
+    kal_uuid held_id; /* its row goes with the work */
     uint32_t seq;
+    uint32_t depth; /* of flows that one another's events started, above those that it starts */
     int32_t version;
     char *event_type;    /* owned */
     char *event_id;      /* owned; NULL: none */

@@ -28,6 +28,8 @@ typedef int kal_lua_ref;
  * clear line in error when a file does not load or the registry's invariants fail. */
 kal_lua *kal_lua_new(const char *home, kal_buf *error);
 void kal_lua_free(kal_lua *lua);
+/* Nodes with tenants' code may be published from now on: there are cells to run it in. */
+void kal_lua_allow_code(kal_lua *lua);
 /* Bytes in use by the state. */
 size_t kal_lua_memory(const kal_lua *lua);
 
@@ -94,7 +96,8 @@ typedef struct kal_outcome {
     bool absolute;    /* the timer is a date (wait_until): pauses do not shift it */
     json_t *state;    /* of a wait, or NULL; the caller decrefs */
     json_t *effects;  /* array of {"kind": "send" | "start" | "reserve" | "update_profile" |
-                         "add_tag" | "remove_tag" | "convert", …}, or NULL; the caller decrefs */
+                         "add_tag" | "remove_tag" | "convert" | "emit" | "code", …}, or NULL; the
+                         caller decrefs */
 } kal_outcome;
 
 /* Runs a node. Never fails as a call: an error raised by the node is KAL_OUTCOME_FAIL with its

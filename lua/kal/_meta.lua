@@ -43,7 +43,7 @@
 ---@field event? kal.Event what started or resumed the walk, until the next wait
 ---@field trigger? "event"|"timeout"|"answer" nil while executing
 ---@field answer? table what the wait was for: of a delivery {status, body} or {error}, of a flow
---- {instance_id, status, exit_reason} or {refused}
+--- {instance_id, status, exit_reason} or {refused}, of code {outcome} or {error}
 ---@field caps? kal.Cap[] of a node that needs them
 ---@field state? table what the wait kept
 ---@field node_id string
@@ -71,8 +71,9 @@
 
 ---@class kal.Effect send: channel, provider, recipient, message, error?, awaits? (the runner adds
 --- id); start: flow_id, awaits; reserve: channel; update_profile: fields; add_tag, remove_tag: tag;
---- convert: conversion_type, value?, metadata?
----@field kind "send"|"start"|"reserve"|"update_profile"|"add_tag"|"remove_tag"|"convert"
+--- convert: conversion_type, value?, metadata?; emit: event_type, data; code (of a node that waits):
+--- source, input, seed, timeout_ms?
+---@field kind "send"|"start"|"reserve"|"update_profile"|"add_tag"|"remove_tag"|"convert"|"emit"|"code"
 
 ---@class kal.RunnableNode made by registry.node
 ---@field id string
@@ -119,3 +120,4 @@
 ---@field parse_time fun(iso: string): number?
 ---@field format_time fun(ms: number): string
 ---@field utf8_len fun(text: string): integer
+---@field code_allowed? boolean this deployment runs tenants' code

@@ -10,6 +10,26 @@ channel.NAMES = { "email", "sms", "push", "whatsapp", "in_app", "webhook" }
 
 local TEXTS = { "subject", "from", "body" }
 
+local function phone(ctx)
+  return ctx.customer and ctx.customer.phone
+end
+
+--- Whom a message of a channel reaches: the name of the address, and where it is found.
+---@type table<string, { key: string, address: fun(ctx: kal.Ctx): any }>
+local RECIPIENTS = {
+  email = { key = "email", address = function(ctx) return ctx.customer and ctx.customer.email end },
+  sms = { key = "phone", address = phone },
+  whatsapp = { key = "phone", address = phone },
+  push = {
+    key = "push_token",
+    address = function(ctx)
+      local properties = ctx.customer and ctx.customer.properties
+      return type(properties) == "table" and properties.push_token
+    end,
+  },
+  in_app = { key = "customer_id", address = function(ctx) return ctx.context._customer_id end },
+}
+
 --- The properties that every node which sends has.
 ---@return table<string, table>
 function channel.properties()
@@ -46,28 +66,47 @@ local function refusal(config, ctx, name, address)
   return is_capped(ctx, name) and "frequency_cap_exceeded" or nil
 end
 
---- Asks for a delivery. One that cannot leave is written as failed, and the node completes with
---- that; else it completes as pending or, with `awaits`, waits for what becomes of it.
----@param config table with the provider
----@param ctx kal.Ctx
----@param given { channel: string, key: string, address: string?, message: table, awaits?: boolean }
----@return kal.Outcome
-function channel.send(config, ctx, given)
+--- The caps see a message that goes, before the next one of the same walk asks.
+local function count(ctx, name)
+  for _, cap in ipairs(ctx.caps or {}) do
+    if cap.channel == "all" or cap.channel == name then cap.count = cap.count + 1 end
+  end
+end
+
+--- The effect of a delivery, to the channel's address of the customer when none is given: one that
+--- cannot leave has an error.
+local function delivery(config, ctx, given)
+  if not given.key then
+    local recipient = RECIPIENTS[given.channel]
+    given.key, given.address = recipient.key, channel.address(recipient.address(ctx))
+  end
   local error = refusal(config, ctx, given.channel, given.address)
-  local awaits = given.awaits and not error
+  if not error then count(ctx, given.channel) end
   given.message.provider_opts = config.provider_opts
-  local done = awaits and outcome.wait {} or outcome.complete {
-    channel = given.channel, status = error and "failed" or "pending", error = error,
-  }
-  return outcome.with(done, {
+  return {
     kind = "send",
     channel = given.channel,
     provider = config.provider,
     recipient = { [given.key] = given.address },
     message = given.message,
     error = error,
-    awaits = awaits or nil,
-  })
+  }
+end
+
+--- Asks for a delivery. One that cannot leave is written as failed, and the node completes with
+--- that; else it completes as pending or, with `awaits`, waits for what becomes of it.
+---@param config table with the provider
+---@param ctx kal.Ctx
+---@param given { channel: string, key?: string, address?: string, message: table,
+---  awaits?: boolean }
+---@return kal.Outcome
+function channel.send(config, ctx, given)
+  local effect = delivery(config, ctx, given)
+  effect.awaits = given.awaits and not effect.error or nil
+  local done = effect.awaits and outcome.wait {} or outcome.complete {
+    channel = given.channel, status = effect.error and "failed" or "pending", error = effect.error,
+  }
+  return outcome.with(done, effect)
 end
 
 --- A text that is there, or nil.
@@ -75,6 +114,38 @@ end
 ---@return string?
 function channel.address(value)
   return type(value) == "string" and value ~= "" and value or nil
+end
+
+local MESSAGE = { "template_id", "subject", "from", "body", "placement", "expires_at" }
+
+--- The effect of a message that code asks for, {channel, provider?, provider_opts?, and the
+--- message's own fields}; nil and why when it is not in order. Its texts are taken as they are.
+---@param given any
+---@param ctx kal.Ctx
+---@return kal.Effect?
+---@return string? err
+function channel.effect(given, ctx)
+  if type(given) ~= "table" or not RECIPIENTS[given.channel] then
+    return nil, "send needs a channel: email, sms, push, whatsapp or in_app"
+  end
+  local config = { provider = given.provider or "log", provider_opts = given.provider_opts }
+  local ok, err = registry.check_provider(config.provider, given.channel)
+  if not ok then return nil, "send's provider " .. err end
+  local message = {}
+  for _, key in ipairs(MESSAGE) do
+    local value = given[key]
+    if value ~= nil and type(value) ~= "string" then
+      return nil, "send's " .. key .. " is no text"
+    end
+    message[key] = value
+  end
+  if not message.template_id and not message.body then
+    return nil, "send needs a template_id or a body"
+  end
+  if config.provider_opts ~= nil and type(config.provider_opts) ~= "table" then
+    return nil, "send's provider_opts is no table"
+  end
+  return delivery(config, ctx, { channel = given.channel, message = message })
 end
 
 local function check_texts(config)
@@ -104,8 +175,7 @@ local function message(config, ctx)
 end
 
 --- A node type that sends a text to an address of the customer's.
----@param given { type: string, summary: string, channel: string, key: string,
----  address: fun(customer: table): any }
+---@param given { type: string, summary: string, channel: string }
 ---@return kal.Node
 function channel.node(given)
   local properties = channel.properties()
@@ -128,12 +198,7 @@ function channel.node(given)
     execute = function(config, ctx)
       local built, err = message(config, ctx)
       if not built then return outcome.fail(err) end
-      return channel.send(config, ctx, {
-        channel = given.channel,
-        key = given.key,
-        address = ctx.customer and channel.address(given.address(ctx.customer)),
-        message = built,
-      })
+      return channel.send(config, ctx, { channel = given.channel, message = built })
     end,
   }
 end

@@ -98,7 +98,7 @@ end
 
 function kal.wait(wait)
   want(wait, "table", "wait's argument")
-  return setmetatable({ kind = "wait", duration = wait.duration, until_ = wait["until"],
+  return setmetatable({ kind = "wait", duration = wait.duration, ["until"] = wait["until"],
     state = wait.state }, OUTCOME)
 end
 

@@ -5,6 +5,4 @@ return channel.node {
   type = "send_email",
   summary = "Send an e-mail to the customer.",
   channel = "email",
-  key = "email",
-  address = function(customer) return customer.email end,
 }

@@ -36,8 +36,6 @@ return {
   execute = function(config, ctx)
     return channel.send(config, ctx, {
       channel = "in_app",
-      key = "customer_id",
-      address = ctx.context._customer_id,
       message = {
         template_id = config.template_id,
         placement = config.placement,

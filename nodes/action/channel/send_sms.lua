@@ -5,6 +5,4 @@ return channel.node {
   type = "send_sms",
   summary = "Send a text message to the customer's phone.",
   channel = "sms",
-  key = "phone",
-  address = function(customer) return customer.phone end,
 }

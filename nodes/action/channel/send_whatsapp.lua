@@ -5,6 +5,4 @@ return channel.node {
   type = "send_whatsapp",
   summary = "Send a WhatsApp message to the customer's phone.",
   channel = "whatsapp",
-  key = "phone",
-  address = function(customer) return customer.phone end,
 }

@@ -40,6 +40,7 @@ static void shard_init(shard_rig *s, void **state)
         .state = KAL_SHARD_RECOVERING,
         .lua = s->rig.lua,
         .queue = kal_queue_new(),
+        .codes = kal_codes_new(&s->loop, NULL, NULL, NULL),
     };
     kal_timers_init(&s->shard.timers);
     kal_shard_forget(&s->shard);
@@ -48,6 +49,8 @@ static void shard_init(shard_rig *s, void **state)
 static void shard_free(shard_rig *s)
 {
     kal_queue_free(s->shard.queue);
+    kal_codes_free(s->shard.codes);
+    kal_sweeps_end(&s->shard);
     kal_flows_free(s->shard.flows);
     kal_waits_free(s->shard.waits);
     kal_outbox_free(s->shard.outbox);
