@@ -63,21 +63,45 @@ static bool rates_ok(const json_t *limits)
     return true;
 }
 
-static bool quotas_ok(const json_t *quotas)
+typedef struct member {
+    const char *name;
+    json_int_t least, most;
+} member;
+
+/* An object of whole numbers, each of a known name; null takes one away. */
+static bool members_ok(const json_t *group, const member *members, size_t n)
 {
     const char *name;
     json_t *value;
 
-    if (!json_is_object(quotas))
+    if (!json_is_object(group))
         return false;
-    json_object_foreach((json_t *)(uintptr_t)quotas, name, value)
+    json_object_foreach((json_t *)(uintptr_t)group, name, value)
     {
-        bool known = strcmp(name, "instances") == 0 || strcmp(name, "customers") == 0 ||
-                     strcmp(name, "events_per_day") == 0;
-        if (!known || (!json_is_null(value) && !whole(value, 0, INT64_MAX)))
+        size_t m = 0;
+        while (m < n && strcmp(members[m].name, name) != 0)
+            m++;
+        if (m == n || (!json_is_null(value) && !whole(value, members[m].least, members[m].most)))
             return false;
     }
     return true;
+}
+
+static bool quotas_ok(const json_t *quotas)
+{
+    static const member members[] = {
+        {"instances", 0, INT64_MAX}, {"customers", 0, INT64_MAX}, {"events_per_day", 0, INT64_MAX}};
+
+    return members_ok(quotas, members, sizeof(members) / sizeof(members[0]));
+}
+
+static bool code_ok(const json_t *code)
+{
+    static const member members[] = {{"timeout_ms", 1, 1000}, {"at_once", 1, 8},
+                                     {"memory_mb", 1, 64},    {"input_kb", 1, 1024},
+                                     {"output_kb", 1, 256},   {"source_kb", 1, 256}};
+
+    return members_ok(code, members, sizeof(members) / sizeof(members[0]));
 }
 
 /* An address or a network in CIDR form. */
@@ -122,6 +146,7 @@ static const struct {
     bool is_own; /* the tenant may set it */
 } fields[] = {{"rate_limits", rates_ok, false},
               {"quotas", quotas_ok, false},
+              {"code", code_ok, false},
               {"timezone", zone_ok, true},
               {"outbound_allow", allow_ok, false}};
 

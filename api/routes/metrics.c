@@ -96,6 +96,72 @@ static void write_tallies(kal_buf *out, kal_engine *engine)
     }
 }
 
+typedef struct code_metric {
+    const char *name, *type, *help;
+    double (*value)(const kal_cell_usage *usage);
+    kal_buf *out;
+} code_metric;
+
+static double code_calls(const kal_cell_usage *usage)
+{
+    return (double)usage->calls;
+}
+
+static double code_failures(const kal_cell_usage *usage)
+{
+    return (double)usage->failures;
+}
+
+static double code_kills(const kal_cell_usage *usage)
+{
+    return (double)usage->kills;
+}
+
+static double code_cpu(const kal_cell_usage *usage)
+{
+    return (double)usage->cpu_ns / 1e9;
+}
+
+static double code_memory(const kal_cell_usage *usage)
+{
+    return (double)usage->memory;
+}
+
+static double code_off(const kal_cell_usage *usage)
+{
+    return usage->off;
+}
+
+static void write_code_of(void *data, kal_uuid tenant, const kal_cell_usage *usage)
+{
+    const code_metric *m = data;
+    char id[KAL_UUID_TEXT + 1];
+
+    kal_uuid_format(tenant, id);
+    kal_buf_printf(m->out, "%s{tenant_id=\"%s\"} %.17g\n", m->name, id, m->value(usage));
+}
+
+/* By tenant, of those whose code has run. */
+static void write_code(kal_buf *out, kal_engine *engine)
+{
+    code_metric metrics[] = {
+        {"kalcifer_code_calls_total", "counter", "Calls of tenants' code.", code_calls, out},
+        {"kalcifer_code_failures_total", "counter", "Those that failed.", code_failures, out},
+        {"kalcifer_code_kills_total", "counter", "Those that had to be killed.", code_kills, out},
+        {"kalcifer_code_cpu_seconds_total", "counter", "CPU time of them.", code_cpu, out},
+        {"kalcifer_code_memory_bytes", "gauge", "The most that one has ended with.", code_memory,
+         out},
+        {"kalcifer_code_switched_off", "gauge", "Whether the tenant's code is switched off.",
+         code_off, out},
+    };
+
+    for (size_t i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++) {
+        kal_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", metrics[i].name, metrics[i].help,
+                       metrics[i].name, metrics[i].type);
+        kal_cell_book_each(kal_engine_cell_book(engine), write_code_of, &metrics[i]);
+    }
+}
+
 static uint64_t sum(const kal_api *api, size_t route, size_t slot)
 {
     uint64_t total = 0;
@@ -166,6 +232,7 @@ void kal_route_metrics(kal_request *request)
                    request->thread->api->version);
     write_engine(&out, &status);
     write_tallies(&out, request->thread->engine);
+    write_code(&out, request->thread->engine);
     write_http(&out, request->thread->api);
     kal_reply_typed(request, 200, "text/plain; version=0.0.4; charset=utf-8", out.data, out.len);
     kal_buf_deinit(&out);

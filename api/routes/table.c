@@ -231,6 +231,8 @@ static const kal_route routes[] = {
      DOES("Change an API key's name, role or end", API_KEY_CHANGE, 200, DATA, API_KEY)},
     {"DELETE", V1 "/api-keys/:id", ADMIN, API, kal_route_keys_revoke, {0}, 0,
      DELETES("Revoke an API key")},
+    {"GET", V1 "/usage", VIEWER, API, kal_route_usage, {0}, 0,
+     DOES("What the tenant has used", NONE, 200, DATA, USAGE)},
     {"GET", V1 "/audit-log", ADMIN, API, NULL,
      {KAL_READ_LIST, KAL_SQL_API_AUDIT_LIST, 0,
       {{KAL_PARAM_CURSOR_INT, NULL}, LIMIT, TEXT("action"), TEXT("object_type"),

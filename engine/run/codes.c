@@ -127,7 +127,7 @@ void kal_codes_call(kal_codes *codes, kal_uuid tenant, const kal_timer *wait, co
         .source = kal_json_get_str(effect, "source"),
         .input = {input.data, input.len},
         .seed = XXH3_64bits(seed.p, seed.n),
-        .limits = {.wall_ms = (unsigned)json_integer_value(json_object_get(effect, "timeout_ms"))},
+        .wall_ms = (unsigned)json_integer_value(json_object_get(effect, "timeout_ms")),
         .done = on_done,
         .data = code,
     };

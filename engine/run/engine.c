@@ -248,6 +248,22 @@ static void on_segments(void *data, kal_uuid tenant)
 
 /* ---- threads ---- */
 
+static void on_switch_noted(void *data, const kal_pg_reply *reply)
+{
+    (void)data;
+    if (reply->err)
+        kal_log(KAL_LOG_WARN, "code_switch_not_noted", "error", reply->message, NULL);
+}
+
+/* The audit log tells the tenant's administrators. */
+static void on_switched_off(void *data, kal_uuid tenant)
+{
+    kal_engine_thread_slot *slot = data;
+    kal_pg_call *call = kal_pg_call_new();
+    kal_pg_call_add_one(call, KAL_SQL_CODE_SWITCH_OFF, kal_v_uuid(tenant));
+    kal_pool_send(slot->writes, call, on_switch_noted, NULL);
+}
+
 static void open_thread(kal_engine_thread_slot *slot)
 {
     kal_engine *engine = slot->engine;
@@ -263,7 +279,8 @@ static void open_thread(kal_engine_thread_slot *slot)
     slot->held = kal_pool_new(loop, &owner, 1, 0);
     if (engine->options.zygote) {
         int index = kal_thread_index(slot->thread);
-        slot->cells = kal_cells_new(loop, kal_zygote_channel(engine->options.zygote, index));
+        slot->cells = kal_cells_new(loop, kal_zygote_channel(engine->options.zygote, index),
+                                    engine->book, on_switched_off, slot);
         kal_lua_allow_code(slot->lua);
     }
     if (kal_thread_index(slot->thread) == 0) {
@@ -316,7 +333,8 @@ kal_engine *kal_engine_start(const kal_engine_options *options, kal_buf *error)
     kal_crash_arm(kal_config_text(options->config, "KALCIFER_CRASH_POINT"));
     engine->options = *options;
     engine->n_threads = options->threads;
-    engine->quotas = kal_quotas_new();
+    engine->book = kal_cell_book_new();
+    engine->quotas = kal_quotas_new(engine->book);
     uv_sem_init(&engine->entered, 0);
     uv_sem_init(&engine->closed, 0);
     uv_mutex_init(&engine->listeners_lock);
@@ -455,6 +473,7 @@ bool kal_engine_stop(kal_engine *engine)
     uv_mutex_destroy(&engine->listeners_lock);
     kal_free(engine->listeners);
     kal_quotas_free(engine->quotas);
+    kal_cell_book_free(engine->book);
     kal_free(engine);
     return done;
 }
@@ -499,6 +518,16 @@ kal_pool *kal_engine_writes(kal_engine *engine)
 kal_pool *kal_engine_held(kal_engine *engine)
 {
     return engine->threads[kal_engine_thread(engine)].held;
+}
+
+kal_cell_book *kal_engine_cell_book(kal_engine *engine)
+{
+    return engine->book;
+}
+
+const kal_quota *kal_engine_quota(kal_engine *engine, kal_uuid tenant)
+{
+    return kal_quotas_find(engine->quotas, tenant);
 }
 
 kal_clock *kal_engine_clock(kal_engine *engine)

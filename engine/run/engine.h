@@ -11,6 +11,7 @@
 #include "base/tally.h"
 #include "lua/host/host.h"
 #include "lua/host/zygote.h"
+#include "run/quota.h"
 #include "run/work.h"
 #include "store/pool.h"
 
@@ -74,6 +75,9 @@ kal_pool *kal_engine_reads(kal_engine *engine);
 kal_pool *kal_engine_writes(kal_engine *engine);
 kal_pool *kal_engine_held(kal_engine *engine);
 kal_clock *kal_engine_clock(kal_engine *engine);
+/* What tenants' code has used, and a tenant's quotas (NULL: it has none). From any thread. */
+kal_cell_book *kal_engine_cell_book(kal_engine *engine);
+const kal_quota *kal_engine_quota(kal_engine *engine, kal_uuid tenant);
 
 /* Keys revoked and tenants changed elsewhere since the last poll, told on every thread (3 s). */
 typedef void (*kal_engine_listener)(void *data, const kal_uuid *tenants, size_t n);

@@ -47,6 +47,7 @@ struct kal_engine {
     atomic_bool advancing; /* a virtual clock is being moved */
     kal_pace_gate gate;
     kal_quotas *quotas;
+    kal_cell_book *book;
 };
 
 /* Reads all quotas. */

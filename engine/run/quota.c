@@ -1,6 +1,7 @@
 #include "run/quota.h"
 
 #include "base/alloc.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/map.h"
 
@@ -18,6 +19,7 @@ struct kal_quota {
 };
 
 struct kal_quotas {
+    kal_cell_book *book;
     uv_rwlock_t lock;
     kal_strmap tenants;  /* by id's bytes, of those that have a quota or had one */
     atomic_size_t count; /* of them, to be read without the lock */
@@ -35,9 +37,10 @@ const char *kal_quota_text(kal_quota_kind kind)
     return texts[kind];
 }
 
-kal_quotas *kal_quotas_new(void)
+kal_quotas *kal_quotas_new(kal_cell_book *book)
 {
     kal_quotas *quotas = kal_calloc(1, sizeof *quotas);
+    quotas->book = book;
     uv_rwlock_init(&quotas->lock);
     return quotas;
 }
@@ -100,6 +103,17 @@ bool kal_quota_take(kal_quota *quota, kal_quota_kind kind, int64_t now_ms)
     return false;
 }
 
+int64_t kal_quota_most(const kal_quota *quota, kal_quota_kind kind)
+{
+    return atomic_load(&quota->most[kind]);
+}
+
+int64_t kal_quota_used(const kal_quota *quota, kal_quota_kind kind, int64_t now_ms)
+{
+    bool over = kind == KAL_QUOTA_EVENTS && atomic_load(&quota->day) < now_ms / DAY_MS;
+    return over ? 0 : atomic_load(&quota->used[kind]);
+}
+
 void kal_quota_add(kal_quota *quota, kal_quota_kind kind, int64_t n)
 {
     atomic_fetch_add(&quota->used[kind], n);
@@ -128,14 +142,37 @@ static kal_quota *entry_of(kal_quotas *quotas, kal_uuid tenant, bool make)
     return quota;
 }
 
-/* Columns: tenant, the three limits, the three counts. A count that is kept already is the better
- * one, for it has what is under way. */
+static size_t number(const json_t *code, const char *name)
+{
+    return (size_t)json_integer_value(json_object_get(code, name));
+}
+
+/* The settings' {code}; what is not there has its default. */
+static void take_code(kal_cell_book *book, const kal_pg_rows *rows, size_t row)
+{
+    char error[160];
+    json_t *code = kal_json_parse(kal_pg_str(rows, row, 1 + 2 * KAL_QUOTA_KINDS), error);
+    kal_cell_limits limits = {
+        .wall_ms = (unsigned)number(code, "timeout_ms"),
+        .at_once = (unsigned)number(code, "at_once"),
+        .memory = number(code, "memory_mb") << 20,
+        .input = number(code, "input_kb") << 10,
+        .output = number(code, "output_kb") << 10,
+        .source = number(code, "source_kb") << 10,
+    };
+    kal_cell_book_limit(book, kal_pg_uuid(rows, row, 0), &limits);
+    json_decref(code);
+}
+
+/* Columns: tenant, the three limits, the three counts, what holds for code. A count that is kept
+ * already is the better one, for it has what is under way. */
 static void take_row(const kal_quota_load *load, const kal_pg_rows *rows, size_t row)
 {
     bool any = false;
     for (size_t k = 0; k < KAL_QUOTA_KINDS; k++)
         any = any || !kal_pg_null(rows, row, 1 + k);
     kal_quota *quota = entry_of(load->quotas, kal_pg_uuid(rows, row, 0), any);
+    take_code(load->quotas->book, rows, row);
     if (!quota)
         return;
     turn_day(quota, load->now_ms / DAY_MS);

@@ -8,6 +8,7 @@
 #define KAL_RUN_QUOTA_H
 
 #include "base/uuid.h"
+#include "lua/host/cell_book.h"
 #include "store/pool.h"
 
 #include <stdbool.h>
@@ -23,7 +24,8 @@ typedef enum kal_quota_kind {
 typedef struct kal_quotas kal_quotas;
 typedef struct kal_quota kal_quota;
 
-kal_quotas *kal_quotas_new(void);
+/* What the settings say of tenants' code goes to the book, which outlives the quotas. */
+kal_quotas *kal_quotas_new(kal_cell_book *book);
 void kal_quotas_free(kal_quotas *quotas);
 
 /* Reads the quotas of n tenants, or of all (n = 0: counts anew); done (may be NULL) runs later. A
@@ -39,6 +41,9 @@ bool kal_quotas_under_way(const kal_quotas *quotas);
 kal_quota *kal_quotas_find(kal_quotas *quotas, kal_uuid tenant);
 /* Takes one, unless that is over the limit. */
 bool kal_quota_take(kal_quota *quota, kal_quota_kind kind, int64_t now_ms);
+/* The limit, -1 when there is none, and what of it is used. */
+int64_t kal_quota_most(const kal_quota *quota, kal_quota_kind kind);
+int64_t kal_quota_used(const kal_quota *quota, kal_quota_kind kind, int64_t now_ms);
 /* Adds to what is used; what is given back is negative. */
 void kal_quota_add(kal_quota *quota, kal_quota_kind kind, int64_t n);
 /* "the quota … is used up". Static text. */

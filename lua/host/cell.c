@@ -18,8 +18,6 @@
 #define STARVED 10 /* a worker that gets no core may take so many times its deadline */
 #define READ_MOST ((size_t)64 << 10)
 #define REASON_MOST 1000
-#define KILLS_NS 60000000000ULL
-#define OFF_NS 300000000000ULL
 #define MS 1000000ULL
 
 void kal_cell_append(kal_cell_list *list, kal_cell_pending *k)
@@ -54,6 +52,21 @@ void kal_cell_put_back(kal_cell_list *sent, kal_cell_list *queued)
     *sent = (kal_cell_list){.last = &sent->first};
 }
 
+/* ---- as many at once as the tenant may run ---- */
+
+static bool enter(kal_cell *c)
+{
+    c->runs = c->runs || kal_cell_account_enter(c->account);
+    return c->runs;
+}
+
+static void leave(kal_cell *c)
+{
+    if (c->runs)
+        kal_cell_account_leave(c->account);
+    c->runs = false;
+}
+
 /* ---- a worker's end ---- */
 
 void kal_cell_drop(kal_cell *c)
@@ -70,11 +83,7 @@ void kal_cell_drop(kal_cell *c)
     c->poll = NULL;
     c->stage = KAL_CELL_NONE;
     c->cells->workers--;
-}
-
-bool kal_cell_is_off(const kal_cell *c)
-{
-    return kal_clock_mono_ns() < c->off_until_ns;
+    leave(c);
 }
 
 const char kal_cell_off[] =
@@ -83,18 +92,13 @@ const char kal_cell_off[] =
 
 static void note_kill(kal_cell *c)
 {
-    uint64_t now_ns = kal_clock_mono_ns();
-    c->usage.kills++;
-    memmove(c->kills + 1, c->kills, sizeof c->kills - sizeof c->kills[0]);
-    c->kills[0] = now_ns;
-    uint64_t oldest = c->kills[KAL_CELL_KILLS - 1];
-    if (!oldest || now_ns - oldest > KILLS_NS)
-        return;
     char tenant[KAL_UUID_TEXT + 1];
+    if (!kal_cell_account_killed(c->account))
+        return;
     kal_uuid_format(c->tenant, tenant);
     kal_log(KAL_LOG_WARN, "code_switched_off", "tenant_id", tenant, NULL);
-    c->off_until_ns = now_ns + OFF_NS;
-    memset(c->kills, 0, sizeof c->kills);
+    if (c->cells->switched_off)
+        c->cells->switched_off(c->cells->data, c->tenant);
 }
 
 /* The worker was killed, or has died, over its first call; the others go to the next one. */
@@ -105,10 +109,9 @@ static void died(kal_cell *c, const char *why)
     kal_cell_put_back(&c->sent, &c->queued);
     if (guilty) {
         note_kill(c);
-        c->usage.failures++;
         kal_cells_refuse(c->cells, guilty, KAL_CELL_FAILED, why);
     }
-    if (kal_cell_is_off(c))
+    if (kal_cell_account_is_off(c->account))
         kal_cells_refuse_all(c, KAL_CELL_FAILED, kal_cell_off);
     kal_cell_pump(c);
 }
@@ -117,8 +120,10 @@ static void on_tick(uv_timer_t *timer)
 {
     kal_cell *c = timer->data;
     const kal_cell_pending *k = c->sent.first;
-    if (!k)
+    if (!k) {
+        kal_cell_pump(c);
         return;
+    }
     uint64_t now_ns = kal_clock_mono_ns();
     uint64_t cpu_ns = kal_clock_cpu_of_ns(c->worker.pid);
     uint64_t most_ns = k->limits.wall_ms * MS;
@@ -140,10 +145,7 @@ static void take_reply(kal_cell *c, const kal_reply_head *head, kal_str text)
 {
     kal_cell_pending *k = kal_cell_take(&c->sent);
     bool ok = head->kind == KAL_REPLY_OUTCOME;
-    c->usage.cpu_ns += head->cpu_ns;
-    c->usage.failures += !ok;
-    if (head->memory > c->usage.memory)
-        c->usage.memory = (size_t)head->memory;
+    kal_cell_account_ended(c->account, ok, head->cpu_ns, (size_t)head->memory);
     c->recycle = c->recycle || head->kind == KAL_REPLY_LIMIT;
     kal_cell_result result = {.end = ok ? KAL_CELL_OUTCOME : KAL_CELL_FAILED,
                               .text = text,
@@ -260,7 +262,7 @@ static void write_call(kal_cell *c, const kal_cell_pending *k)
 
 static void send_calls(kal_cell *c)
 {
-    while (c->queued.first && c->sent.count < WINDOW && !c->recycle) {
+    while (c->queued.first && c->sent.count < WINDOW && !c->recycle && enter(c)) {
         if (c->queued.first->limits.memory != c->memory || c->served == RECYCLE_CALLS) {
             c->recycle = true;
             break;
@@ -269,13 +271,16 @@ static void send_calls(kal_cell *c)
         write_call(c, k);
         kal_cell_append(&c->sent, k);
         c->served++;
-        c->usage.calls++;
+        kal_cell_account_sent(c->account);
     }
     if (c->out.len)
         write_pipe(c);
-    if (c->sent.first && !uv_is_active((uv_handle_t *)c->watch))
-        uv_timer_start(c->watch, on_tick, TICK_MS, TICK_MS);
     if (!c->sent.first)
+        leave(c);
+    bool waits = c->sent.first || c->queued.first;
+    if (waits && !uv_is_active((uv_handle_t *)c->watch))
+        uv_timer_start(c->watch, on_tick, TICK_MS, TICK_MS);
+    if (!waits)
         uv_timer_stop(c->watch);
     c->idle_ns = kal_clock_mono_ns();
 }

@@ -9,8 +9,6 @@
 #include "lua/host/cell.h"
 #include "lua/host/zygote.h"
 
-#define KAL_CELL_KILLS 5 /* within a minute: then the code is switched off for five */
-
 typedef struct kal_cell kal_cell;
 
 typedef struct kal_cell_pending {
@@ -40,11 +38,12 @@ struct kal_cell {
     kal_cell *next_asked; /* of those whose worker is on its way, in order */
     kal_cells *cells;
     kal_uuid tenant;
+    kal_cell_account *account;
     kal_cell_stage stage;
     kal_spawned worker;
     size_t memory; /* that the worker was made with */
     uv_poll_t *poll;
-    uv_timer_t *watch; /* ticks while calls are out */
+    uv_timer_t *watch; /* ticks while calls are out, or wait for others of the tenant's to end */
     kal_cell_list sent, queued;
     kal_u64map sources; /* that the worker knows, by id */
     kal_buf out, in;
@@ -53,15 +52,16 @@ struct kal_cell {
     bool recycle;     /* as soon as it has answered them */
     uint64_t watched; /* the call that ran at the last tick, and since when */
     uint64_t since_ns, since_cpu_ns;
-    uint64_t idle_ns;               /* since when it has no work */
-    uint64_t kills[KAL_CELL_KILLS]; /* instants of the last ones, latest first */
-    uint64_t off_until_ns;
-    kal_cell_usage usage;
+    uint64_t idle_ns; /* since when it has no work */
+    bool runs;        /* it counts as one that runs calls, which no more than at_once may */
 };
 
 struct kal_cells {
     uv_loop_t *loop;
     int channel;
+    kal_cell_book *book;
+    void (*switched_off)(void *data, kal_uuid tenant);
+    void *data;
     bool gone; /* the zygote */
     uv_poll_t *poll;
     uv_timer_t *sweep, *turn;
@@ -92,7 +92,6 @@ void kal_cell_start(kal_cell *c, const kal_spawned *worker);
 void kal_cell_pump(kal_cell *c);
 /* Kills the worker; its calls stay in their lists. */
 void kal_cell_drop(kal_cell *c);
-bool kal_cell_is_off(const kal_cell *c);
 extern const char kal_cell_off[]; /* why its calls are refused then */
 
 #endif

@@ -159,11 +159,15 @@ static void on_sweep(uv_timer_t *timer)
 
 /* ---- the outside ---- */
 
-kal_cells *kal_cells_new(uv_loop_t *loop, int channel)
+kal_cells *kal_cells_new(uv_loop_t *loop, int channel, kal_cell_book *book,
+                         void (*switched_off)(void *data, kal_uuid tenant), void *data)
 {
     kal_cells *cells = kal_calloc(1, sizeof *cells);
     cells->loop = loop;
     cells->channel = channel;
+    cells->book = book;
+    cells->switched_off = switched_off;
+    cells->data = data;
     cells->asked_last = &cells->asked;
     cells->refused.last = &cells->refused.first;
     cells->poll = kal_cells_poll(loop, channel, cells);
@@ -215,6 +219,7 @@ static kal_cell *cell_of(kal_cells *cells, kal_uuid tenant)
     c = kal_calloc(1, sizeof *c);
     c->cells = cells;
     c->tenant = tenant;
+    c->account = kal_cell_book_account(cells->book, tenant);
     c->sent.last = &c->sent.first;
     c->queued.last = &c->queued.first;
     c->watch = kal_cells_timer(cells->loop, c);
@@ -222,29 +227,12 @@ static kal_cell *cell_of(kal_cells *cells, kal_uuid tenant)
     return c;
 }
 
-static size_t within(size_t given, size_t otherwise, size_t most)
-{
-    size_t value = given ? given : otherwise;
-    return value < most ? value : most;
-}
-
-static kal_cell_limits in_force(const kal_cell_limits *given)
-{
-    return (kal_cell_limits){
-        .wall_ms = (unsigned)within(given->wall_ms, 100, 1000),
-        .memory = within(given->memory, (size_t)16 << 20, (size_t)64 << 20),
-        .input = within(given->input, (size_t)256 << 10, (size_t)1 << 20),
-        .output = within(given->output, (size_t)64 << 10, (size_t)256 << 10),
-        .source = within(given->source, (size_t)64 << 10, (size_t)256 << 10),
-    };
-}
-
 void kal_cells_call(kal_cells *cells, const kal_cell_call *given)
 {
     kal_cell *c = cell_of(cells, given->tenant);
     kal_cell_pending *k = kal_calloc(1, sizeof *k + given->source.n + given->input.n);
     k->id = ++cells->next_id;
-    k->limits = in_force(&given->limits);
+    k->limits = kal_cell_account_limits(c->account, given->wall_ms);
     k->seed = given->seed;
     k->source_id = XXH3_64bits(given->source.p, given->source.n);
     k->done = given->done;
@@ -253,7 +241,7 @@ void kal_cells_call(kal_cells *cells, const kal_cell_call *given)
     k->input_len = given->input.n;
     memcpy(k->texts, given->source.p, given->source.n);
     memcpy(k->texts + given->source.n, given->input.p, given->input.n);
-    if (kal_cell_is_off(c))
+    if (kal_cell_account_is_off(c->account))
         kal_cells_refuse(cells, k, KAL_CELL_FAILED, kal_cell_off);
     else if (given->source.n > k->limits.source)
         kal_cells_refuse(cells, k, KAL_CELL_FAILED, "the code is longer than its limit");
@@ -266,17 +254,6 @@ void kal_cells_call(kal_cells *cells, const kal_cell_call *given)
     else
         kal_cell_append(&c->queued, k);
     kal_cell_pump(c);
-}
-
-bool kal_cells_usage(const kal_cells *cells, kal_uuid tenant, kal_cell_usage *out)
-{
-    kal_str key = {(const char *)tenant.b, sizeof tenant.b};
-    const kal_cell *c = kal_strmap_get(&cells->by_tenant, key);
-    if (!c)
-        return false;
-    *out = c->usage;
-    out->off = kal_cell_is_off(c);
-    return true;
 }
 
 size_t kal_cells_workers(const kal_cells *cells)

@@ -31,6 +31,8 @@ class Target:
         self.server, self.wire = server, Wire(server.base)
         self.document = document.of(server.base)
         self.tenant = Tenant(server.base)
+        key = self.tenant.ok("GET", "/api-keys")["data"][0]["id"]
+        self.spared = {self.tenant.id, key}  # without them all that follows would be refused
         self.customers = ["ada", "bob"]
         flow = self.tenant.new_flow(chain(node("w", "wait", duration="3d")))
         draft = self.tenant.draft(chain())
@@ -72,7 +74,7 @@ class Target:
     def learn(self, path, answer):
         if answer.status_code < 300:
             ids = self.ids.setdefault(area_of(path), [])
-            ids += UUID.findall(answer.text)[:2]
+            ids += [id for id in UUID.findall(answer.text)[:2] if id not in self.spared]
             del ids[:-50]
 
 

@@ -325,3 +325,74 @@ def test_a_killed_engine_asks_again_and_does_it_once():
         assert rows(made, "SELECT count(*) FROM held_event") == [(0,)]
     finally:
         made.remove()
+
+
+# ---- what it may take, and takes ----
+
+def use(tenant):
+    return tenant.ok("GET", "/usage")["data"]
+
+
+def samples(server, name):
+    text = Tenant(server.base).get("//metrics").text
+    return {line.split('"')[1]: float(line.rsplit(" ", 1)[1]) for line in text.splitlines()
+            if line.startswith(name + "{")}
+
+
+def test_its_use_is_metered_by_tenant(ann, cells):
+    nothing = use(ann)["code"]
+    assert nothing == {"calls": 0, "failures": 0, "kills": 0, "cpu_seconds": 0, "memory_bytes": 0,
+                       "switched_off": False}
+    run(ann, code("local n = 0 for i = 1, 1e5 do n = n + i end return n"))
+    run(ann, code("error('x')"), customer="d")
+    used = use(ann)["code"]
+    assert (used["calls"], used["failures"], used["kills"]) == (3, 1, 0)  # d's first flow is c's
+    assert 0 < used["cpu_seconds"] < 5 and used["memory_bytes"] > 10000
+    assert samples(cells, "kalcifer_code_calls_total")[ann.id] == 3
+    assert samples(cells, "kalcifer_code_cpu_seconds_total")[ann.id] > 0
+
+
+@pytest.mark.parametrize("limits, source, reason", [
+    ({"timeout_ms": 20}, "while true do end", "took longer than 20 ms"),
+    ({"memory_mb": 2}, "local t = {} for i = 1, 1e6 do t[i] = {} end", "not enough memory"),
+    ({"output_kb": 1}, "return ('x'):rep(2000)", "what the code gave is over 1 KB"),
+    ({"source_kb": 1}, "return 1 --" + "x" * 1100, "the code is longer than its limit"),
+    ({"input_kb": 1}, "return 1", "what the code is to see is larger than its limit"),
+])
+def test_its_limits_can_be_set_for_a_tenant(ann, limits, source, reason):
+    ann.settings(code=limits)
+    made, _ = run(ann, code(source), data={"pad": "x" * 1200})
+    assert made["exit_reason"] == reason
+    ann.settings(code=None)
+    if "timeout_ms" not in limits and "memory_mb" not in limits:
+        assert run(ann, code(source), customer="d", data={"pad": "x" * 1200})[0]["status"] == \
+            "completed"
+
+
+@pytest.mark.parametrize("bad", [{"timeout_ms": 1001}, {"memory_mb": 65}, {"at_once": 0},
+                                 {"unknown": 1}, {"output_kb": "1"}, 5])
+def test_limits_over_the_most_are_refused(ann, bad):
+    answer = ann.operator.request("PUT", f"/admin/tenants/{ann.id}", {"settings": {"code": bad}})
+    assert answer.status_code == 422 and "code" in answer.json()["errors"]
+
+
+def test_code_that_keeps_being_killed_is_switched_off_and_that_is_audited(ann, cells):
+    flow = ann.new_flow(chain(code("local function g() string.gsub('aaa', 'a', g) end g()")))
+    for n in range(7):
+        ann.event(f"c{n}", "start")
+        settled(ann)
+    reasons = [i["exit_reason"] for i in reversed(ann.instances(flow))]
+    assert all("crashed" in reason or "stopped" in reason for reason in reasons[:5])
+    assert all("switched off for five minutes" in reason for reason in reasons[5:])
+    assert use(ann)["code"]["switched_off"]
+    assert samples(cells, "kalcifer_code_switched_off")[ann.id] == 1
+    until(lambda: ann.ok("GET", "/audit-log", params={"object_type": "code_switch"})["data"], 10,
+          "the entry of the audit log")
+    other = Tenant(cells.base)
+    assert run(other, code("return 1"))[0]["status"] == "completed"
+
+
+def test_quotas_are_shown_with_their_use(ann):
+    ann.settings(quotas={"events_per_day": 10})
+    ann.event("c", "any")
+    assert use(ann)["quotas"] == {"events_per_day": {"limit": 10, "used": 1}}

@@ -125,7 +125,8 @@ int main(int argc, char **argv)
     b.timer.data = &b;
     b.most = (size_t)atoi(argv[2]);
     b.samples_us = kal_alloc(SAMPLES_MOST * sizeof *b.samples_us);
-    b.cells = kal_cells_new(&b.loop, kal_zygote_channel(zygote, 0));
+    kal_cell_book *book = kal_cell_book_new();
+    b.cells = kal_cells_new(&b.loop, kal_zygote_channel(zygote, 0), book, NULL, NULL);
     run(&b, 0.3, 0); /* warm */
     run(&b, atof(argv[3]), argc > 4 ? atof(argv[4]) : 0);
     double took = (double)(kal_clock_mono_ns() - b.began_ns) / (double)NS;
@@ -136,6 +137,7 @@ int main(int argc, char **argv)
     uv_close((uv_handle_t *)&b.timer, NULL);
     uv_run(&b.loop, UV_RUN_DEFAULT);
     kal_zygote_stop(zygote);
+    kal_cell_book_free(book);
     kal_free(b.samples_us);
     return 0;
 }

@@ -20,7 +20,9 @@
 typedef struct rig {
     uv_loop_t loop;
     kal_zygote *zygote;
+    kal_cell_book *book;
     kal_cells *cells;
+    kal_uuid off; /* whose code was switched off last */
     size_t waiting;
 } rig;
 
@@ -32,7 +34,11 @@ typedef struct answer {
 } answer;
 
 static const kal_uuid ann = {.b = {1}}, bob = {.b = {2}};
-static kal_cell_limits limits = {0};
+
+static void on_off(void *data, kal_uuid tenant)
+{
+    ((rig *)data)->off = tenant;
+}
 
 static int open_rig(void **state)
 {
@@ -41,7 +47,8 @@ static int open_rig(void **state)
     r->zygote = kal_zygote_start(".", 2, &error);
     assert_non_null(r->zygote);
     uv_loop_init(&r->loop);
-    r->cells = kal_cells_new(&r->loop, kal_zygote_channel(r->zygote, 1));
+    r->book = kal_cell_book_new();
+    r->cells = kal_cells_new(&r->loop, kal_zygote_channel(r->zygote, 1), r->book, on_off, r);
     *state = r;
     return 0;
 }
@@ -53,6 +60,7 @@ static int close_rig(void **state)
     uv_run(&r->loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&r->loop), 0);
     kal_zygote_stop(r->zygote);
+    kal_cell_book_free(r->book);
     kal_free(r);
     return 0;
 }
@@ -72,7 +80,6 @@ static void call_with(rig *r, kal_uuid tenant, const char *source, const char *i
     *a = (answer){.rig = r};
     r->waiting++;
     kal_cell_call call = {.tenant = tenant,
-                          .limits = limits,
                           .source = kal_str_of(source),
                           .input = kal_str_of(input),
                           .seed = 42,
@@ -215,7 +222,7 @@ static void hostile_code_harms_nobody(void **state)
     }
     kal_cells_free(r->cells);
     uv_run(&r->loop, UV_RUN_DEFAULT);
-    r->cells = kal_cells_new(&r->loop, kal_zygote_channel(r->zygote, 1));
+    r->cells = kal_cells_new(&r->loop, kal_zygote_channel(r->zygote, 1), r->book, on_off, r);
     assert_true(descriptors() <= before);
     kal_buf_deinit(&c.text);
 }
@@ -241,7 +248,7 @@ static void code_that_keeps_being_killed_is_switched_off(void **state)
     for (int i = 0; i < 5; i++)
         assert_fails(r, "local function g() string.gsub('aaa', 'a', g) end g()", "crashed");
     assert_fails(r, "return 1", "switched off");
-    assert_true(kal_cells_usage(r->cells, ann, &usage));
+    assert_true(kal_cell_book_usage(r->book, ann, &usage));
     assert_true(usage.off);
     assert_int_equal(usage.kills, 5);
     static answer other;
@@ -284,7 +291,7 @@ static void an_end_answers_what_waits(void **state)
     kal_cells_free(r->cells);
     assert_int_equal(a.end, KAL_CELL_BUSY);
     uv_run(&r->loop, UV_RUN_DEFAULT);
-    r->cells = kal_cells_new(&r->loop, kal_zygote_channel(r->zygote, 1));
+    r->cells = kal_cells_new(&r->loop, kal_zygote_channel(r->zygote, 1), r->book, on_off, r);
 }
 
 int main(int argc, char **argv)
