@@ -71,9 +71,9 @@
 
 ---@class kal.Effect send: channel, provider, recipient, message, error?, awaits? (the runner adds
 --- id); start: flow_id, awaits; reserve: channel; update_profile: fields; add_tag, remove_tag: tag;
---- convert: conversion_type, value?, metadata?; emit: event_type, data; code (of a node that waits):
+--- convert: conversion_type, value?, metadata?; emit: event_type, data; code, of a node that waits:
 --- source, input, seed, timeout_ms?
----@field kind "send"|"start"|"reserve"|"update_profile"|"add_tag"|"remove_tag"|"convert"|"emit"|"code"
+---@field kind string
 
 ---@class kal.RunnableNode made by registry.node
 ---@field id string

@@ -97,6 +97,7 @@ local function ask(ctx, given, asked)
         customer = ctx.customer,
         context = own_context(context),
         accumulated = context.accumulated,
+        call = given.config and "run",
         config = given.config,
         event = asked.event,
         now = asked.now,
@@ -209,7 +210,7 @@ end
 
 --- Runs the code: the node's `execute`.
 ---@param ctx kal.Ctx
----@param given { source: string, timeout_ms?: number, config?: table }
+---@param given { source: string, timeout_ms?: number, config?: table } config: of a plugin's node
 ---@return kal.Outcome
 function code.execute(ctx, given)
   return ask(ctx, given, { now = ctx.now, event = ctx.event })
@@ -225,6 +226,56 @@ function code.resume(ctx, given)
   local kept = ctx.state or {}
   local asked = kept.asked or { now = ctx.now, trigger = ctx.trigger, state = kept.kept }
   return ask(ctx, given, asked)
+end
+
+-- ---- plugins of a tenant's own ----
+
+local CATEGORIES = { condition = true, action = true }
+local MEMBERS = { "type", "category", "version", "summary", "config", "branches" }
+
+local function check_branches(branches)
+  if branches == nil then return true end
+  if not native.is_array(branches) or #branches == 0 or #branches > 50 then return false end
+  for _, key in ipairs(branches) do
+    if not is_name(key) then return false end
+  end
+  return true
+end
+
+--- What a plugin's code says of itself, as its cell has answered: the members of a node type that
+--- are data. nil and why when they are not in order; kal.registry asks for the rest.
+---@param said any
+---@return table?
+---@return string? err
+function code.description(said)
+  if not is_object(said) then return nil, "the plugin returns no table" end
+  local kept = {}
+  for _, name in ipairs(MEMBERS) do kept[name] = present(said[name]) end
+  kept.category = kept.category or "action"
+  if not CATEGORIES[kept.category] then
+    return nil, "category must be condition or action"
+  end
+  kept.config = kept.config or { type = "object" }
+  if not check_branches(kept.branches) then return nil, "branches is no list of keys" end
+  return kept
+end
+
+--- The node type that runs a plugin's code in its tenant's cell.
+---@param described table as code.description gives it
+---@param source string
+---@return kal.Node
+function code.node(described, source)
+  local node = {}
+  for _, name in ipairs(MEMBERS) do node[name] = described[name] end
+  local function given_of(config) return { source = source, config = config } end
+  node.needs = code.needs
+  function node.check()
+    local err = code.refusal()
+    return err and { { pointer = "", message = err } } or {}
+  end
+  function node.execute(config, ctx) return code.execute(ctx, given_of(config)) end
+  function node.resume(config, ctx) return code.resume(ctx, given_of(config)) end
+  return node
 end
 
 return code

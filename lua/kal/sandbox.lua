@@ -126,13 +126,36 @@ strings.__index, strings.__metatable = base.string, false
 
 local ENV = { __index = sealed(base), __metatable = false }
 
---- Runs the chunk of a node over its input {customer, context, accumulated, event, now}; answers
---- the outcome as a plain table for JSON.
+--- What a plugin's table says of itself; functions stay here.
+local function description(module)
+  local text = "plugin " .. tostring(module.type)
+  if type(module.execute) ~= "function" then error(text .. " has no execute", 0) end
+  if module.resume ~= nil and type(module.resume) ~= "function" then
+    error(text .. ": resume is no function", 0)
+  end
+  return { type = module.type, category = module.category, version = module.version,
+    summary = module.summary, config = module.config, branches = module.branches }
+end
+
+--- A chunk is a node's code, whose value is the outcome; or (call) a plugin's, whose value is a
+--- table of what it is and does: "describe" asks for the former, "run" has it execute or resume.
+local function value_of(chunk, input)
+  local value = chunk()
+  if not input.call then return value end
+  if type(value) ~= "table" then error("the plugin returns no table", 0) end
+  local described = description(value)
+  if input.call == "describe" then return described end
+  local run = input.trigger and value.resume or value.execute
+  return run(input.config, input)
+end
+
+--- Runs a chunk over its input {customer, context, accumulated, event, now, trigger, state; call,
+--- config}; answers the outcome as a plain table for JSON.
 return function(chunk, input)
   pending = {}
   input.random = host.random
   host.setenv(chunk, setmetatable({ ctx = input }, ENV))
-  local result = chunk()
+  local result = value_of(chunk, input)
   local outcome = {}
   if is(result, OUTCOME) then
     for key, value in next, result do outcome[key] = value end
