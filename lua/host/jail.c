@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define NOBODY 65534
+#define NICE 10
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED 1
@@ -29,6 +30,12 @@ static bool keep_only(int pipe)
     if (pipe != KAL_JAIL_PIPE && dup2(pipe, KAL_JAIL_PIPE) < 0)
         return false;
     return close_range(0, KAL_JAIL_PIPE - 1, 0) == 0 && close_range(KAL_JAIL_PIPE + 1, ~0U, 0) == 0;
+}
+
+/* Code of tenants runs when nothing of the engine's or the database's wants the core. */
+static bool step_back(void)
+{
+    return setpriority(PRIO_PROCESS, 0, NICE) == 0;
 }
 
 static bool become_nobody(void)
@@ -54,8 +61,8 @@ static bool grow_heap(size_t memory)
 
 bool kal_jail_enter(int pipe, size_t memory)
 {
-    return keep_only(pipe) && become_nobody() && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-           prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 &&
+    return keep_only(pipe) && step_back() && become_nobody() &&
+           prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 &&
            prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0 && limit(RLIMIT_CORE, 0) &&
            limit(RLIMIT_FSIZE, 0) && limit(RLIMIT_NPROC, 0) && limit(RLIMIT_MEMLOCK, 0) &&
            limit(RLIMIT_NOFILE, 0) && grow_heap(memory);

@@ -76,10 +76,11 @@ class Load:
 
 
 class Rig:
-    """The engine. With `own`, on a cluster that the bench started and that outlives it."""
+    """The engine, with more of an environment. With `own`, on a cluster that the bench started and
+    that outlives it."""
 
-    def __init__(self, own=False):
-        environment = {**UNLIMITED, "THREADS": str(THREADS)}
+    def __init__(self, own=False, **more):
+        environment = {**UNLIMITED, "THREADS": str(THREADS), **more}
         self.cluster = None
         if own:
             self.cluster = postgres.Cluster({"shared_preload_libraries": "pg_stat_statements"})

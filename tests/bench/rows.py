@@ -228,7 +228,41 @@ def custom_code():
             row("custom_code_p99", half, "ms", "<= 2", half <= 2)]
 
 
+def coded(source):
+    return graph([node("entry", "event_entry", event_type="run"),
+                  node("code", "custom_code", code=source)], ["entry -> code"])
+
+
+def custom_code_hostile(rate=500, runs_per_second=20):
+    """What programs that mean harm, each of a tenant of its own, do to the events of another."""
+    with Rig(ENABLE_CUSTOM_CODE="true") as rig:
+        neighbour = Load(rig.server.port, Tenant(rig.server.base).key)
+        tenants = []
+        for source in (ROOT / "tests/fixtures/hostile.txt").read_text().splitlines():
+            tenant = Tenant(rig.server.base)
+            if not tenant.problems(coded(source)):
+                tenant.new_flow(coded(source))
+                tenants.append(tenant)
+        rig.settle()
+        idle = neighbour.single(64, 14, warmup=2, rate=rate)["p99_ms"]
+        with ThreadPoolExecutor(1) as pool:
+            done = pool.submit(run_all, tenants, 15, runs_per_second)
+            storm = neighbour.single(64, 14, warmup=2, rate=rate)["p99_ms"]
+            runs = done.result()
+    say(f"custom_code_hostile: {runs} runs of {len(tenants)} programs; p99 idle {idle:.1f} ms")
+    return [row("custom_code_hostile_p99", storm, "ms", "<= 2 idle", storm <= 2 * idle, idle)]
+
+
+def run_all(tenants, seconds, per_second):
+    """Runs the tenants' code in turn, at a fixed rate; how often."""
+    began, runs = time.monotonic(), 0
+    while time.monotonic() < began + seconds:
+        tenants[runs % len(tenants)].event(f"c{runs}", "run")
+        runs += 1
+        time.sleep(max(0, began + runs / per_second - time.monotonic()))
+    return runs
+
+
 ROWS = {row.__name__: row for row in (
     event_single, event_batch, event_resume_end, instance_start, event_latency, timer_storm,
-    custom_code, memory_per_wait,
-    restart_1m, idle)}
+    custom_code, custom_code_hostile, memory_per_wait, restart_1m, idle)}
