@@ -105,6 +105,34 @@ static int native_zone_next(lua_State *L)
     return 1;
 }
 
+/* 1 is Monday. Days count on from 1 March, so that a leap day ends its year. */
+static int weekday_of(const kal_local *local)
+{
+    int year = local->month < 3 ? local->year - 1 : local->year;
+    int month = local->month < 3 ? local->month + 9 : local->month - 3;
+    int days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + local->day;
+    return (days + 1) % 7 + 1;
+}
+
+static int native_zone_local(lua_State *L)
+{
+    kal_str zone = check_text(L, 1);
+    kal_local local = kal_zone_local(zone, check_time(L, 2));
+    const struct {
+        const char *name;
+        int value;
+    } members[] = {
+        {"year", local.year}, {"month", local.month},   {"day", local.day},
+        {"hour", local.hour}, {"minute", local.minute}, {"weekday", weekday_of(&local)},
+    };
+    lua_createtable(L, 0, 6);
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        lua_pushinteger(L, members[i].value);
+        lua_setfield(L, -2, members[i].name);
+    }
+    return 1;
+}
+
 static int native_zone_known(lua_State *L)
 {
     lua_pushboolean(L, kal_zone_known(check_text(L, 1)));
@@ -155,6 +183,7 @@ static const luaL_Reg FUNCTIONS[] = {
     {"hash", native_hash},
     {"sha256", native_sha256},
     {"zone_next", native_zone_next},
+    {"zone_local", native_zone_local},
     {"zone_known", native_zone_known},
     {"cron_check", native_cron_check},
     {"parse_time", native_parse_time},

@@ -106,6 +106,14 @@
 ---@field roots table<string, true> the top-level names it reads
 ---@field reads {name: string, read: fun(context: table, event?: table): any}[] its paths
 
+---@class kal.Local what clocks in a zone show
+---@field year integer
+---@field month integer from 1
+---@field day integer
+---@field hour integer
+---@field minute integer
+---@field weekday integer 1 is Monday
+
 ---@class kal.Native the C module kal.native
 ---@field null lightuserdata JSON's null
 ---@field array fun(t?: table): table marks a table as a JSON array
@@ -115,6 +123,7 @@
 ---@field hash fun(text: string): number XXH3 in [0, 1)
 ---@field sha256 fun(text: string): string hex
 ---@field zone_next fun(zone: string, hour: integer, minute: integer, now_ms: number): number
+---@field zone_local fun(zone: string, ms: number): kal.Local
 ---@field zone_known fun(zone: string): boolean
 ---@field cron_check fun(text: string): true?, string?
 ---@field parse_time fun(iso: string): number?
