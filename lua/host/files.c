@@ -11,11 +11,14 @@
 #include <sys/stat.h>
 
 #define DEEPEST 8 /* folders below nodes/ */
+#define SPEC "_spec.lua"
 
 typedef struct file {
-    char *path;     /* relative to the home */
-    char *provider; /* its name, or NULL for a node type */
+    char *path;      /* relative to the home, or absolute */
+    char *name;      /* of a provider or an interceptor; NULL for a node type */
+    const char *add; /* the registry's function that takes it */
     const char *origin;
+    bool replaces; /* what is there under its name already */
 } file;
 
 typedef struct file_list {
@@ -41,10 +44,15 @@ static char *join(const char *folder, const char *name)
     return copy;
 }
 
+static char *full_path(const kal_lua *lua, const char *path)
+{
+    return path[0] == '/' ? kal_strdup(path) : join(lua->home, path);
+}
+
 /* Reads home/path into lua->file; false leaves errno. */
 static bool read_file(kal_lua *lua, const char *path)
 {
-    char *full = join(lua->home, path);
+    char *full = full_path(lua, path);
     FILE *stream = fopen(full, "re");
     kal_free(full);
     if (stream == NULL)
@@ -65,7 +73,7 @@ typedef enum path_kind { PATH_NONE, PATH_FILE, PATH_FOLDER } path_kind;
 static path_kind kind_of(kal_lua *lua, const char *path)
 {
     struct stat found;
-    char *full = join(lua->home, path);
+    char *full = full_path(lua, path);
     int status = stat(full, &found);
     kal_free(full);
     if (status != 0)
@@ -79,20 +87,26 @@ static bool is_lua(const char *name)
     return n > 4 && strcmp(name + n - 4, ".lua") == 0;
 }
 
-static void list_add(file_list *list, char *path, char *provider, const char *origin)
+static bool is_spec(const char *path)
+{
+    size_t n = strlen(path);
+    return n > strlen(SPEC) && strcmp(path + n - strlen(SPEC), SPEC) == 0;
+}
+
+static void list_add(file_list *list, file found)
 {
     if (list->len == list->cap) {
         list->cap = list->cap == 0 ? 32 : list->cap * 2;
         list->items = kal_realloc(list->items, list->cap * sizeof *list->items);
     }
-    list->items[list->len++] = (file){path, provider, origin};
+    list->items[list->len++] = found;
 }
 
 static void list_deinit(file_list *list)
 {
     for (size_t i = 0; i < list->len; i++) {
         kal_free(list->items[i].path);
-        kal_free(list->items[i].provider);
+        kal_free(list->items[i].name);
     }
     kal_free(list->items);
 }
@@ -131,20 +145,28 @@ static bool find_nodes(kal_lua *lua, file_list *list, const char *path, int dept
     if (kind == PATH_FOLDER)
         return visit(lua, list, path, depth, find_nodes);
     if (kind == PATH_FILE && is_lua(path))
-        list_add(list, kal_strdup(path), NULL, "builtin");
+        list_add(list, (file){.path = kal_strdup(path), .add = "add", .origin = "builtin"});
     return true;
 }
 
+/* A plugin's folder may hold one file of each kind. */
 static void find_in_plugin(kal_lua *lua, file_list *list, const char *folder)
 {
-    char *node = join(folder, "node.lua");
-    char *provider = join(folder, "provider.lua");
-    if (kind_of(lua, node) == PATH_FILE)
-        list_add(list, kal_strdup(node), NULL, "plugin");
-    if (kind_of(lua, provider) == PATH_FILE)
-        list_add(list, kal_strdup(provider), kal_strdup(strrchr(folder, '/') + 1), "plugin");
-    kal_free(node);
-    kal_free(provider);
+    static const char *const KINDS[][2] = {
+        {"node.lua", "add"},
+        {"provider.lua", "add_provider"},
+        {"interceptor.lua", "add_interceptor"},
+    };
+    for (size_t i = 0; i < sizeof KINDS / sizeof *KINDS; i++) {
+        file found = {.path = join(folder, KINDS[i][0]), .add = KINDS[i][1], .origin = "plugin"};
+        if (kind_of(lua, found.path) != PATH_FILE) {
+            kal_free(found.path);
+            continue;
+        }
+        if (i > 0)
+            found.name = kal_strdup(strrchr(folder, '/') + 1);
+        list_add(list, found);
+    }
 }
 
 static bool find_plugins(kal_lua *lua, file_list *list, const char *path, int depth)
@@ -153,8 +175,8 @@ static bool find_plugins(kal_lua *lua, file_list *list, const char *path, int de
     path_kind kind = kind_of(lua, path);
     if (kind == PATH_FOLDER)
         find_in_plugin(lua, list, path);
-    else if (kind == PATH_FILE && is_lua(path))
-        list_add(list, kal_strdup(path), NULL, "plugin");
+    else if (kind == PATH_FILE && is_lua(path) && !is_spec(path))
+        list_add(list, (file){.path = kal_strdup(path), .add = "add", .origin = "plugin"});
     return true;
 }
 
@@ -198,7 +220,9 @@ void kal_files_install(kal_lua *lua)
 
 static void push_info(lua_State *L, const file *from, const char *hash)
 {
-    lua_createtable(L, 0, 3);
+    lua_createtable(L, 0, 4);
+    lua_pushboolean(L, from->replaces);
+    lua_setfield(L, -2, "replaces");
     lua_pushstring(L, from->origin);
     lua_setfield(L, -2, "origin");
     lua_pushstring(L, from->path);
@@ -222,14 +246,14 @@ static void add_file(kal_lua *lua, void *job)
     lua_State *L = lua->L;
     char hash[KAL_DIGEST_TEXT + 1];
     kal_digest_sha256((kal_str){lua->file.data, lua->file.len}, hash);
-    push_registry(L, from->provider != NULL ? "add_provider" : "add");
-    if (from->provider != NULL)
-        lua_pushstring(L, from->provider);
+    push_registry(L, from->add);
+    if (from->name != NULL)
+        lua_pushstring(L, from->name);
     if (compile(L, lua, from->path) != 0)
         lua_error(L);
     lua_call(L, 0, 1);
     push_info(L, from, hash);
-    lua_call(L, from->provider != NULL ? 3 : 2, 2);
+    lua_call(L, from->name != NULL ? 3 : 2, 2);
     if (lua_toboolean(L, -2))
         return;
     const char *why = lua_tostring(L, -1);

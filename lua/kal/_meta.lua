@@ -75,6 +75,12 @@
 --- source, input, seed, timeout_ms?
 ---@field kind string
 
+---@class kal.Origin where a plugin comes from
+---@field origin "builtin"|"plugin"
+---@field path string of its file, relative to the home
+---@field hash string of its text
+---@field replaces? boolean it takes the place of what is there under its name
+
 ---@class kal.RunnableNode made by registry.node
 ---@field id string
 ---@field type string
@@ -82,6 +88,25 @@
 ---@field branches table<string, true>
 ---@field execute function
 ---@field resume? function
+---@field schema table of the config
+---@field interceptors? kal.Interceptor[] that want the type, in their order
+
+---@class kal.Interceptor what plugins/NAME/interceptor.lua returns (name: its folder's)
+---@field name? string
+---@field version string
+---@field summary string
+---@field priority number lower first; the name decides between equals
+---@field types? string[] the node types it wants; nil: all
+---@field before? fun(node: kal.InterceptedNode, ctx: kal.Ctx): (table|kal.Outcome)? before a node
+--- executes or resumes: nil, a config to run with, or the outcome that the node then does not
+--- give itself (a table whose kind is an outcome's counts as one)
+---@field after? fun(node: kal.InterceptedNode, ctx: kal.Ctx, given: kal.Outcome): kal.Outcome?
+--- nil, or another outcome, whose branch is checked as the node's would be
+
+---@class kal.InterceptedNode a copy
+---@field id string
+---@field type string
+---@field config table in force
 
 ---@class kal.Provider what plugins/NAME/provider.lua returns
 ---@field version string

@@ -20,6 +20,8 @@ local nodes = {}
 local infos = {}
 ---@type table<string, kal.Provider>
 local providers = {}
+---@type kal.Interceptor[] in the order they run
+local interceptors = {}
 
 local function is_text(value)
   return type(value) == "string" and value ~= ""
@@ -42,12 +44,12 @@ local function check_branches(branches)
   return true
 end
 
-local function check_module(module)
+local function check_module(module, replaces)
   if type(module) ~= "table" then return nil, "no table returned" end
   if not is_text(module.type) or not module.type:find "^[a-z][a-z0-9_]*$" then
     return nil, "type is no snake_case name"
   end
-  if nodes[module.type] then return nil, "the type is there already" end
+  if nodes[module.type] and not replaces then return nil, "the type is there already" end
   if not CATEGORIES[module.category] then return nil, "unknown category" end
   if not is_text(module.version) then return nil, "no version" end
   if not is_text(module.summary) then return nil, "no summary" end
@@ -67,11 +69,11 @@ end
 
 --- Lets a node type in. It gains the `on_error` config that the engine handles for every node.
 ---@param module any what the file returned
----@param info { origin: string, path: string, hash: string }
+---@param info kal.Origin
 ---@return true? ok
 ---@return string? err
 function registry.add(module, info)
-  local ok, err = check_module(module)
+  local ok, err = check_module(module, info.replaces)
   if not ok then
     local name = type(module) == "table" and is_text(module.type) and module.type or "?"
     return nil, info.path .. ": node type " .. name .. ": " .. err
@@ -85,13 +87,13 @@ end
 --- Lets a provider in: {summary, version, channels, send(delivery) → what is to be done}.
 ---@param name string
 ---@param module any
----@param info { origin: string, path: string, hash: string }
+---@param info kal.Origin
 ---@return true? ok
 ---@return string? err
 function registry.add_provider(name, module, info)
   local err
   if type(module) ~= "table" then err = "no table returned"
-  elseif providers[name] then err = "the provider is there already"
+  elseif providers[name] and not info.replaces then err = "the provider is there already"
   elseif type(module.send) ~= "function" then err = "no send"
   elseif not is_text(module.version) then err = "no version"
   elseif not is_text(module.summary) then err = "no summary"
@@ -100,6 +102,74 @@ function registry.add_provider(name, module, info)
   if err then return nil, info.path .. ": provider " .. tostring(name) .. ": " .. err end
   providers[name] = module
   return true
+end
+
+local function check_types(types)
+  if types == nil then return true end
+  if type(types) ~= "table" or #types == 0 then return false end
+  for _, name in ipairs(types) do
+    if not is_text(name) then return false end
+  end
+  return true
+end
+
+local function check_interceptor(module)
+  if type(module) ~= "table" then return "no table returned" end
+  if not is_text(module.version) then return "no version" end
+  if not is_text(module.summary) then return "no summary" end
+  local priority = module.priority
+  if type(priority) ~= "number" or priority ~= priority then return "priority is no number" end
+  if not check_types(module.types) then return "types is no list of node types" end
+  for _, name in ipairs { "before", "after" } do
+    if not optional_function(module[name]) then return name .. " is no function" end
+  end
+  if not module.before and not module.after then return "neither before nor after" end
+end
+
+--- Lets an interceptor in: {version, summary, priority, types?, before?, after?}. It sees the nodes
+--- that are made afterwards.
+---@param name string
+---@param module any
+---@param info kal.Origin
+---@return true? ok
+---@return string? err
+function registry.add_interceptor(name, module, info)
+  local err, kept = check_interceptor(module), {}
+  for _, other in ipairs(interceptors) do
+    if other.name ~= name then kept[#kept + 1] = other
+    elseif not info.replaces then err = err or "the interceptor is there already" end
+  end
+  if err then return nil, info.path .. ": interceptor " .. tostring(name) .. ": " .. err end
+  kept[#kept + 1] = {
+    name = name, priority = module.priority, types = module.types,
+    before = module.before, after = module.after,
+  }
+  table.sort(kept, function(a, b)
+    if a.priority ~= b.priority then return a.priority < b.priority end
+    return a.name < b.name
+  end)
+  interceptors = kept
+  return true
+end
+
+local function wants(interceptor, type)
+  if not interceptor.types then return true end
+  for _, name in ipairs(interceptor.types) do
+    if name == type then return true end
+  end
+  return false
+end
+
+--- The interceptors of a node type in their order; nil for none.
+local function interceptors_of(type)
+  local list
+  for _, interceptor in ipairs(interceptors) do
+    if wants(interceptor, type) then
+      list = list or {}
+      list[#list + 1] = interceptor
+    end
+  end
+  return list
 end
 
 ---@param name string
@@ -261,6 +331,8 @@ function registry.node(name, id, config)
     branches = branches,
     execute = module.execute,
     resume = module.resume,
+    schema = module.config,
+    interceptors = interceptors_of(name),
   }
 end
 

@@ -4,6 +4,7 @@
 --- so nothing is built for a node that needs nothing.
 local native = require "kal.native"
 local duration = require "kal.duration"
+local intercept = require "kal.intercept"
 local segment = require "kal.segment"
 
 local runner = {}
@@ -76,10 +77,10 @@ local function remember(context, id, result)
   accumulated[id] = result
 end
 
-local function call(node, trigger)
-  if not trigger then return node.execute(node.config, ctx) end
+local function call(node, trigger, config)
+  if not trigger then return node.execute(config, ctx) end
   if not node.resume then error("a " .. node.type .. " cannot be resumed", 0) end
-  return node.resume(node.config, ctx)
+  return node.resume(config, ctx)
 end
 
 local function present(value)
@@ -111,7 +112,12 @@ function runner.run(node, context, now_ms, trigger, event, state, known)
   known = present(known)
   ctx.answer, ctx.caps = known and known.answer, known and known.caps
 
-  local given = call(node, trigger)
+  local given
+  if node.interceptors then
+    given = intercept.run(node, ctx, trigger, call)
+  else
+    given = call(node, trigger, node.config)
+  end
   local kind = type(given) == "table" and given.kind
   if not kind then error("a " .. node.type .. " gave no outcome", 0) end
   if given.branch and not node.branches[given.branch] then

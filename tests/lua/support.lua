@@ -29,7 +29,8 @@ function support.node_files()
   each_file("nodes", take)
   each_file("plugins", function(path)
     local name = path:match "^plugins/(.+)%.lua$"
-    if name:match "^[^/]+$" or name:match "^[^/]+/node$" then take(path) end
+    local is_single = name:match "^[^/]+$" and not name:match "_spec$"
+    if is_single or name:match "^[^/]+/node$" then take(path) end
   end)
   return list
 end

@@ -68,6 +68,28 @@ static void test_types_come_from_nodes_and_plugins_with_their_hash(void **state)
     kal_temp_dir_free(home);
 }
 
+/* A spec that were taken for a plugin would keep the server from starting. */
+static void test_specs_are_no_plugins_and_interceptors_are(void **state)
+{
+    (void)state;
+    char *home = host_home_new();
+    host_write(home, "plugins/one.lua", "return { type = 'one' }");
+    host_write(home, "plugins/one_spec.lua", "error 'a spec'");
+    host_write(home, "plugins/guard/interceptor.lua", "return {}");
+    host_write(home, "plugins/guard/interceptor_spec.lua", "error 'a spec'");
+    kal_lua *lua = host_open(home);
+    json_t *types = kal_lua_types(lua);
+    assert_int_equal(json_array_size(types), 3);
+    json_t *guard = json_array_get(types, 1);
+    assert_true(kal_str_is(kal_json_get_str(guard, "type"), "guard"));
+    assert_true(kal_str_is(kal_json_get_str(guard, "path"), "plugins/guard/interceptor.lua"));
+    json_decref(types);
+    kal_lua_free(lua);
+    kal_temp_dir_free(home);
+    with_file("plugins/guard/interceptor.lua", "return 5",
+              "plugins/guard/interceptor.lua: no table");
+}
+
 static void test_nothing_makes_a_global_after_loading(void **state)
 {
     (void)state;
@@ -176,6 +198,7 @@ int main(void)
         cmocka_unit_test(test_a_broken_file_is_named),
         cmocka_unit_test(test_a_missing_home_is_told),
         cmocka_unit_test(test_types_come_from_nodes_and_plugins_with_their_hash),
+        cmocka_unit_test(test_specs_are_no_plugins_and_interceptors_are),
         cmocka_unit_test(test_nothing_makes_a_global_after_loading),
         cmocka_unit_test(test_the_real_wait_waits_and_ends),
         cmocka_unit_test(test_the_real_condition_branches),
