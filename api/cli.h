@@ -9,6 +9,7 @@
 #include "base/config.h"
 #include "base/json.h"
 #include "base/uuid.h"
+#include "lua/host/host.h"
 
 #include <stdbool.h>
 
@@ -19,7 +20,7 @@
 typedef struct kal_cli {
     const char *version;
     const char *name; /* of `create NAME`, or --name, or a folder; NULL: none was given */
-    const char *data, *listen, *threads, *virtual_clock, *user, *file, *tenant, *role;
+    const char *data, *listen, *threads, *virtual_clock, *user, *file, *tenant, *role, *dir;
     bool json, help, dry_run;
     kal_config *config;
 } kal_cli;
@@ -35,6 +36,9 @@ int kal_cli_key_create(kal_cli *cli);
 int kal_cli_export(kal_cli *cli);
 int kal_cli_apply(kal_cli *cli);
 int kal_cli_audit_verify(kal_cli *cli);
+int kal_cli_node_list(kal_cli *cli);
+int kal_cli_node_new(kal_cli *cli);
+int kal_cli_node_test(kal_cli *cli);
 int kal_cli_config(kal_cli *cli);
 int kal_cli_doctor(kal_cli *cli);
 int kal_cli_version(kal_cli *cli);
@@ -46,6 +50,8 @@ int64_t kal_cli_now(const char *conninfo);
 /* The id of the tenant that --tenant names; without it, of the only one. KAL_EXIT_OK, or another
  * status when it has told why not. */
 int kal_cli_tenant(kal_cli *cli, const char *conninfo, kal_uuid *id);
+/* A Lua state over the program's home; NULL when it has told why not. The caller frees it. */
+kal_lua *kal_cli_lua(kal_cli *cli);
 /* Tells why a command failed, on standard error (with --json as {"error"} on standard output);
  * answers KAL_EXIT_FAILED. */
 int kal_cli_fail(const kal_cli *cli, const char *why);

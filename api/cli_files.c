@@ -2,7 +2,6 @@
 #include "api/audit.h"
 #include "api/cli.h"
 #include "api/database.h"
-#include "api/dirs.h"
 #include "api/files/folder.h"
 #include "api/files/inventory.h"
 #include "api/files/plan.h"
@@ -67,19 +66,6 @@ int kal_cli_export(kal_cli *cli)
     return status;
 }
 
-static kal_lua *new_lua(kal_cli *cli)
-{
-    kal_buf error = {0};
-    char *home = kal_dirs_home(cli->config, &error);
-    kal_lua *lua = home ? kal_lua_new(home, &error) : NULL;
-
-    if (!lua)
-        kal_cli_fail(cli, error.data);
-    kal_free(home);
-    kal_buf_deinit(&error);
-    return lua;
-}
-
 typedef struct outcome {
     const kal_plan *plan;
     kal_buf problem;
@@ -139,7 +125,7 @@ static int apply(kal_cli *cli, const char *conninfo, kal_items *wanted, json_t *
 {
     kal_items there = {0};
     kal_uuid tenant;
-    kal_lua *lua = new_lua(cli);
+    kal_lua *lua = kal_cli_lua(cli);
     int status = lua ? load(cli, conninfo, &tenant, &there) : KAL_EXIT_FAILED;
 
     if (status == KAL_EXIT_OK) {

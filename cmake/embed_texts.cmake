@@ -1,5 +1,5 @@
-# Run by the build: cmake -DKIND=statements|migrations|schemas|pages -DFROM=folder -DGEN=folder
-# -P embed_texts.cmake
+# Run by the build: cmake -DKIND=statements|migrations|schemas|pages|templates -DFROM=folder
+# -DGEN=folder -P embed_texts.cmake
 # Texts are only ever quoted strings here: as list elements their ; [ ] would be lost.
 cmake_minimum_required(VERSION 3.24)
 
@@ -134,6 +134,9 @@ elseif(KIND STREQUAL "schemas")
 elseif(KIND STREQUAL "pages")
     file(GLOB files "${FROM}/*.html")
     texts("${files}" page api pages)
+elseif(KIND STREQUAL "templates")
+    file(GLOB files "${FROM}/*.lua")
+    texts("${files}" template api templates)
 else()
-    message(FATAL_ERROR "KIND is statements, migrations, schemas or pages, not '${KIND}'")
+    message(FATAL_ERROR "KIND is statements, migrations, schemas, pages or templates, not '${KIND}'")
 endif()

@@ -87,7 +87,7 @@ static bool is_lua(const char *name)
     return n > 4 && strcmp(name + n - 4, ".lua") == 0;
 }
 
-static bool is_spec(const char *path)
+bool kal_files_is_spec(const char *path)
 {
     size_t n = strlen(path);
     return n > strlen(SPEC) && strcmp(path + n - strlen(SPEC), SPEC) == 0;
@@ -175,7 +175,7 @@ static bool find_plugins(kal_lua *lua, file_list *list, const char *path, int de
     path_kind kind = kind_of(lua, path);
     if (kind == PATH_FOLDER)
         find_in_plugin(lua, list, path);
-    else if (kind == PATH_FILE && is_lua(path) && !is_spec(path))
+    else if (kind == PATH_FILE && is_lua(path) && !kal_files_is_spec(path))
         list_add(list, (file){.path = kal_strdup(path), .add = "add", .origin = "plugin"});
     return true;
 }
@@ -287,4 +287,36 @@ bool kal_files_load(kal_lua *lua)
         ok = load_file(lua, &list.items[i]);
     list_deinit(&list);
     return ok;
+}
+
+bool kal_files_load_beside(kal_lua *lua, const char *spec)
+{
+    file_list list = {0};
+    const char *slash = strrchr(spec, '/');
+    char *folder = slash != NULL ? kal_strndup(spec, (size_t)(slash - spec)) : kal_strdup(".");
+    find_in_plugin(lua, &list, folder);
+    if (list.len == 0) {
+        kal_buf path = {0};
+        kal_buf_printf(&path, "%.*s.lua", (int)(strlen(spec) - strlen(SPEC)), spec);
+        if (kind_of(lua, path.data) == PATH_FILE)
+            list_add(&list,
+                     (file){.path = kal_strdup(path.data), .add = "add", .origin = "plugin"});
+        kal_buf_deinit(&path);
+    }
+    bool ok = true;
+    for (size_t i = 0; ok && i < list.len; i++) {
+        list.items[i].replaces = true;
+        ok = load_file(lua, &list.items[i]);
+    }
+    list_deinit(&list);
+    kal_free(folder);
+    return ok;
+}
+
+void kal_files_push(kal_lua *lua, const char *path)
+{
+    if (!read_file(lua, path))
+        luaL_error(lua->L, "%s: %s", path, strerror(errno));
+    if (compile(lua->L, lua, path) != 0)
+        lua_error(lua->L);
 }

@@ -132,4 +132,12 @@ void kal_lua_segments_load(kal_lua *lua, kal_str tenant, const json_t *definitio
 json_t *kal_lua_provider_send(kal_lua *lua, kal_str provider, const json_t *delivery,
                               kal_buf *error);
 
+/* The file is a spec: NAME_spec.lua. */
+bool kal_lua_is_spec(const char *path);
+/* Runs a spec of a plugin (kal.kit) with the plugin that lies beside it, in the place of what is
+ * installed under its names. The path is absolute. Answers {"tests": [{"name", "ok", "error"?}]},
+ * which the caller decrefs; NULL with a sentence in error when the spec or its plugin does not
+ * load. The state is for specs alone afterwards. */
+json_t *kal_lua_spec(kal_lua *lua, const char *path, kal_buf *error);
+
 #endif

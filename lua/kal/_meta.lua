@@ -155,3 +155,33 @@
 ---@field format_time fun(ms: number): string
 ---@field utf8_len fun(text: string): integer
 ---@field code_allowed? boolean this deployment runs tenants' code
+
+---@class kal.HostOptions of kit.host
+---@field at? string ISO 8601; the clock stands there. Else 2026-01-05T12:00:00Z, a Monday
+---@field customer? table {external_id, email, phone, name, timezone, properties, tags}
+---@field context? table the instance's context
+---@field caps? kal.Cap[] what ctx.caps shows
+---@field segments? table<string, table> definitions by id, for a node that needs them
+
+---@class kal.Host of kit.host
+---@field now number its clock, milliseconds
+---@field customer table with what effects have changed
+---@field context table with `accumulated`
+---@field effects kal.Effect[] all that were asked for, in order
+
+---@class kal.Done what a node came to: its outcome as the engine takes it
+---@field kind "complete"|"wait"|"exit"|"fail"
+---@field result? table
+---@field branch? string
+---@field reason? string
+---@field until_ms? number
+---@field until_at? string ISO 8601
+---@field absolute? boolean
+---@field state? table
+---@field effects kal.Effect[]
+
+---@class kal.Expectation of kit.expect
+---@field equals fun(expected: any) deeply
+---@field near fun(expected: number, tolerance: number)
+---@field matches fun(pattern: string) a Lua pattern
+---@field raises fun(pattern?: string) of a function

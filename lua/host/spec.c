@@ -1,0 +1,56 @@
+/* Specs of plugins, run in a state that serves nobody. */
+#include "lua/host/files.h"
+#include "lua/host/state.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+typedef struct spec_job {
+    const char *path;
+    json_t *answer;
+} spec_job;
+
+/* The name of the folder that the spec lies in. */
+static void push_plugin(lua_State *L, const char *path)
+{
+    const char *end = strrchr(path, '/'), *begin = end;
+    while (begin != NULL && begin > path && begin[-1] != '/')
+        begin--;
+    lua_pushlstring(L, begin != NULL ? begin : "", begin != NULL ? (size_t)(end - begin) : 0);
+}
+
+static void run_spec(kal_lua *lua, void *job)
+{
+    spec_job *spec = job;
+    lua_State *L = lua->L;
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "kal.kit");
+    lua_call(L, 1, 1);
+    lua_getfield(L, -1, "run");
+    kal_files_push(lua, spec->path);
+    push_plugin(L, spec->path);
+    lua_call(L, 2, 1);
+    spec->answer = kal_value_to_json(L, lua->values, -1);
+    if (spec->answer == NULL)
+        luaL_error(L, "%s", lua->values->error);
+}
+
+/* What lies in the home is named from there. */
+static const char *from_home(const kal_lua *lua, const char *path)
+{
+    size_t n = strlen(lua->home);
+    return strncmp(path, lua->home, n) == 0 && path[n] == '/' ? path + n + 1 : path;
+}
+
+bool kal_lua_is_spec(const char *path)
+{
+    return kal_files_is_spec(path);
+}
+
+json_t *kal_lua_spec(kal_lua *lua, const char *path, kal_buf *error)
+{
+    spec_job spec = {.path = from_home(lua, path)};
+    if (!kal_files_load_beside(lua, spec.path) || !kal_state_enter(lua, run_spec, &spec))
+        kal_buf_add(error, lua->reason.data, lua->reason.len);
+    return spec.answer;
+}
