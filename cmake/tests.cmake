@@ -69,6 +69,11 @@ if(specs)
     kal_register(lua 180 "lua" ENVIRONMENT ${lua_environment})
 endif()
 
+if(TARGET kalcifer)
+    add_test(NAME plugins COMMAND kalcifer node test)
+    kal_register(plugins 60 "lua")
+endif()
+
 set(limit 900)
 if(DEFINED ENV{KALCIFER_LONG})
     set(limit 5400) # scripts/test --long: full-size crash and property runs

@@ -12,6 +12,7 @@ CONFIGS = {
     "check_segment": {"segment_id": ID}, "condition": {"field": "n"},
     "event_entry": {"event_type": "x"}, "frequency_cap": {"max_messages": 1, "time_window": "1d"},
     "goal_reached": {"goal_name": "g"}, "preference_gate": {"channel": "email"},
+    "round_robin": {"assignees": [{"key": "a"}]},
     "scheduled_entry": {"cron": "0 9 * * *", "segment_id": ID},
     "segment_entry": {"segment_id": ID}, "send_email": {"template_id": "t"},
     "send_in_app": {"template_id": "t"}, "send_push": {"template_id": "t"},
@@ -21,7 +22,8 @@ CONFIGS = {
     "wait_for_event": {"event_type": "x", "timeout": "1h"},
     "wait_until": {"datetime": "2030-01-01T00:00:00Z"}, "webhook_entry": {"webhook_path": "x"},
 }
-BRANCHES = {"ab_split": ["a", "b"], "wait_for_event": ["event_received", "timed_out"]}
+BRANCHES = {"ab_split": ["a", "b"], "business_hours": ["open", "closed"],
+            "wait_for_event": ["event_received", "timed_out"]}
 FULL = {"text": "x" * (256 * 1024 - len('{"text":""}'))}  # no room for any result
 
 
