@@ -74,6 +74,14 @@ local function after(node, ctx, config, given)
   return given
 end
 
+--- What a node raises is a failure like any other: hooks see it, as the engine does.
+local function run(node, trigger, call, config)
+  local ok, given = pcall(call, node, trigger, config)
+  if ok then return given end
+  local reason = type(given) == "string" and given:match "^[^\n]*" or "an error that is no text"
+  return { kind = "fail", reason = reason }
+end
+
 --- The outcome of a node and its interceptors. A veto is final: neither the node nor any hook runs
 --- after it.
 ---@param node kal.RunnableNode
@@ -84,7 +92,7 @@ end
 function intercept.run(node, ctx, trigger, call)
   local config, veto = before(node, ctx)
   if veto then return veto end
-  local given = call(node, trigger, config)
+  local given = run(node, trigger, call, config)
   if type(given) ~= "table" or not KINDS[given.kind] then return given end
   return after(node, ctx, config, given)
 end

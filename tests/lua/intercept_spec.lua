@@ -92,6 +92,21 @@ describe("an interceptor", function()
     assert.equal("a " .. type .. " took the undeclared branch maybe", refusal(type))
   end)
 
+  it("sees a failure, raised or returned, and may mend it", function()
+    local raising = probe { execute = function() error "out of stock\nsecond line" end }
+    local failing = probe { execute = function() return outcome.fail "out of stock" end }
+    for _, type in ipairs { raising, failing } do
+      local seen
+      add("mend-" .. type, type, { after = function(_, _, given)
+        seen = given
+        return outcome.complete { mended = true }
+      end })
+      assert.same({ mended = true }, run(type).result)
+      assert.equal("fail", seen.kind)
+      assert.matches("out of stock$", seen.reason)
+    end
+  end)
+
   it("runs in the order of priority, then name, each seeing what the one before made", function()
     local type, order = probe(), {}
     local function note(name, priority)
