@@ -22,6 +22,9 @@ local function points_for(config, event)
   return given and number_of(given) or config.default_points
 end
 
+-- Of the customer's row: a property of such a name would write there.
+local COLUMNS = { email = true, phone = true, name = true, timezone = true }
+
 local function check(config)
   local problems = {}
   for name, given in pairs(config.points) do
@@ -30,6 +33,11 @@ local function check(config)
         pointer = "/points/" .. tostring(name), message = "must be a number up to 1000000",
       }
     end
+  end
+  if COLUMNS[config.property] then
+    problems[#problems + 1] = {
+      pointer = "/property", message = "is a column of the customer's row",
+    }
   end
   table.sort(problems, function(a, b) return a.pointer < b.pointer end)
   return problems

@@ -54,7 +54,10 @@ describe("lead_score", function()
     expect(score(host, "demo")).equals(28)
   end)
 
-  it("refuses points that are no numbers", function()
+  it("refuses points that are no numbers, and to keep the score in a column", function()
+    expect(kit.problems("lead_score", { property = "email" })).equals {
+      "/property: is a column of the customer's row",
+    }
     expect(kit.problems("lead_score", { points = { demo = "many", x = 2 } })).equals {
       "/points/demo: must be a number up to 1000000",
     }

@@ -5,8 +5,14 @@
 --- somebody joins or leaves, only the customers who must move would be assigned elsewhere.
 local outcome = require "kal.outcome"
 
+-- Of the customer's row: a property of such a name would write there.
+local COLUMNS = { email = true, phone = true, name = true, timezone = true }
+
 local function check(config)
   local problems, seen = {}, {}
+  if COLUMNS[config.property] then
+    problems[1] = { pointer = "/property", message = "is a column of the customer's row" }
+  end
   for i, assignee in ipairs(config.assignees) do
     if seen[assignee.key] then
       problems[#problems + 1] = {

@@ -49,7 +49,9 @@ describe("round_robin", function()
     expect(host:run("round_robin", TEAM).result.new).equals(true)
   end)
 
-  it("refuses two of one name", function()
+  it("refuses two of one name, and to write an address over", function()
+    expect(kit.problems("round_robin", { assignees = { { key = "a" } }, property = "email" }))
+      .equals { "/property: is a column of the customer's row" }
     expect(kit.problems("round_robin", { assignees = { { key = "a" }, { key = "a" } } })).equals {
       "/assignees/1/key: has already been taken",
     }
