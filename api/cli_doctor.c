@@ -56,7 +56,7 @@ static void check_lua(report *r)
 {
     kal_buf error = {0};
     char *home = kal_dirs_home(r->cli->config, &error), text[PATH_MAX + 64];
-    kal_lua *lua = home ? kal_lua_new(home, &error) : NULL;
+    kal_lua *lua = home ? kal_lua_new(home, NULL, &error) : NULL;
 
     if (lua) {
         json_t *types = kal_lua_types(lua);

@@ -71,7 +71,7 @@ static kal_lua *new_lua(kal_cli *cli)
 {
     kal_buf error = {0};
     char *home = kal_dirs_home(cli->config, &error);
-    kal_lua *lua = home ? kal_lua_new(home, &error) : NULL;
+    kal_lua *lua = home ? kal_lua_new(home, NULL, &error) : NULL;
 
     if (!lua)
         kal_cli_fail(cli, error.data);

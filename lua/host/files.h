@@ -1,4 +1,4 @@
-/* The Lua files of a home: where `require` finds kal.*, and the node types and plugins.
+/* The Lua files of a home: where `require` finds kal.*, and the built-in node types.
  * Thread: the state's owner. Blocks: reads files. */
 #ifndef KAL_LUA_HOST_FILES_H
 #define KAL_LUA_HOST_FILES_H
@@ -7,7 +7,7 @@
 
 /* Makes `require` look for Lua modules in home/lua alone. May raise. */
 void kal_files_install(kal_lua *lua);
-/* Loads nodes/ and plugins/ into kal.registry; false with a sentence in lua->reason. */
+/* Loads nodes/ into kal.registry; false with a sentence in lua->reason. */
 bool kal_files_load(kal_lua *lua);
 
 #endif
