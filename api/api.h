@@ -51,6 +51,7 @@ struct kal_api_thread {
     struct kal_conn *conns;
     struct kal_inbox *inbox; /* descriptors from the acceptor */
     kal_buf document;        /* of GET /openapi.json, once it was asked for */
+    uint64_t document_of;    /* kal_lua_adoptions then */
     bool stopping;
 };
 

@@ -246,6 +246,7 @@ int kal_cli_main(int argc, char **argv, const char *version)
         return KAL_EXIT_OK;
     }
     status = load_config(&cli, &error) ? c->run(&cli) : kal_cli_fail(&cli, error.data);
+    kal_plugins_free(cli.plugins);
     kal_config_free(cli.config);
     kal_buf_deinit(&error);
     return status;

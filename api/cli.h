@@ -23,6 +23,7 @@ typedef struct kal_cli {
     const char *data, *listen, *threads, *virtual_clock, *user, *file, *tenant, *role, *dir;
     bool json, help, dry_run;
     kal_config *config;
+    kal_plugins *plugins; /* of kal_cli_lua's states; NULL: none yet */
 } kal_cli;
 
 /* The whole program. */

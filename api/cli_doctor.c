@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "lua/host/host.h"
+#include "lua/host/plugins.h"
 #include "store/initdb.h"
 
 #include <limits.h>
@@ -52,11 +53,31 @@ static char *check_data(report *r)
     return dir;
 }
 
+static void check_plugins(report *r, const char *home)
+{
+    kal_buf error = {0}, text = {0};
+    kal_plugins *plugins =
+        kal_plugins_new(home, kal_config_text(r->cli->config, "KALCIFER_PLUGIN_PATH"), &error);
+    json_t *problems = plugins ? kal_plugins_problems(plugins) : NULL, *why;
+    const char *name;
+
+    json_object_foreach(problems, name, why)
+        kal_buf_printf(&text, "%s%s: %s", text.len ? "; " : "", name, json_string_value(why));
+    if (plugins && text.len == 0)
+        kal_buf_printf(&text, "%zu load", kal_plugins_count(plugins));
+    add(r, "plugins", plugins && json_object_size(problems) == 0, plugins ? text.data : error.data,
+        "mend what is named, or take it away; a server that runs keeps the last good one");
+    json_decref(problems);
+    kal_plugins_free(plugins);
+    kal_buf_deinit(&text);
+    kal_buf_deinit(&error);
+}
+
 static void check_lua(report *r)
 {
     kal_buf error = {0};
     char *home = kal_dirs_home(r->cli->config, &error), text[PATH_MAX + 64];
-    kal_lua *lua = home ? kal_lua_new(home, &error) : NULL;
+    kal_lua *lua = home ? kal_lua_new(home, NULL, &error) : NULL;
 
     if (lua) {
         json_t *types = kal_lua_types(lua);
@@ -66,6 +87,8 @@ static void check_lua(report *r)
     }
     add(r, "nodes", lua != NULL, lua ? text : error.data,
         "set KALCIFER_HOME to the folder with lua/, nodes/ and plugins/, or mend the file named");
+    if (lua)
+        check_plugins(r, home);
     kal_lua_free(lua);
     kal_free(home);
     kal_buf_deinit(&error);

@@ -22,8 +22,11 @@ kal_lua *kal_cli_lua(kal_cli *cli)
 {
     kal_buf error = {0};
     char *home = kal_dirs_home(cli->config, &error);
-    kal_lua *lua = home ? kal_lua_new(home, &error) : NULL;
 
+    if (home && !cli->plugins)
+        cli->plugins =
+            kal_plugins_new(home, kal_config_text(cli->config, "KALCIFER_PLUGIN_PATH"), &error);
+    kal_lua *lua = cli->plugins ? kal_lua_new(home, cli->plugins, &error) : NULL;
     if (!lua)
         kal_cli_fail(cli, error.data);
     kal_free(home);
@@ -153,7 +156,7 @@ static int write_plugin(const kal_cli *cli, const char *folder)
 static int check_free(kal_cli *cli)
 {
     kal_lua *lua = kal_cli_lua(cli);
-    json_t *found = lua ? kal_lua_describe(lua, kal_str_of(cli->name), NULL) : NULL;
+    json_t *found = lua ? kal_lua_describe(lua, kal_str_of(cli->name), (kal_str){0}, NULL) : NULL;
     int status = lua && !found ? KAL_EXIT_OK : KAL_EXIT_FAILED;
 
     if (found)

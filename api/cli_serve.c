@@ -6,6 +6,8 @@
 #include "api/system.h"
 #include "base/alloc.h"
 #include "base/log.h"
+#include "lua/host/plugins.h"
+#include "lua/host/watch.h"
 #include "store/migrate.h"
 
 #include <signal.h>
@@ -26,6 +28,8 @@ typedef struct serve {
     kal_clock *clock;
     kal_zygote *zygote;
     kal_api *api;
+    kal_plugins *plugins;
+    kal_watch *watch;
     kal_engine *engine;
     uv_loop_t loop;
     uv_signal_t term, interrupt;
@@ -122,10 +126,15 @@ static bool start_clock(serve *s, kal_buf *error)
 static bool start_engine(serve *s, kal_buf *error)
 {
     const kal_config *config = s->cli->config;
+
+    s->plugins = kal_plugins_new(s->home, kal_config_text(config, "KALCIFER_PLUGIN_PATH"), error);
+    if (!s->plugins)
+        return false;
     kal_engine_options options = {.config = config,
                                   .conninfo = s->conninfo,
                                   .data_dir = s->data_dir,
                                   .home = s->home,
+                                  .plugins = s->plugins,
                                   .clock = s->clock,
                                   .node = s->node,
                                   .threads = kal_system_threads(config),
@@ -136,6 +145,13 @@ static bool start_engine(serve *s, kal_buf *error)
 
     s->engine = kal_engine_start(&options, error);
     return s->engine != NULL;
+}
+
+static void on_plugins(void *data)
+{
+    serve *s = data;
+
+    kal_engine_plugins_changed(s->engine);
 }
 
 static void on_drain_turn(uv_timer_t *timer)
@@ -174,12 +190,14 @@ static void start_loop(serve *s)
     uv_signal_start(&s->interrupt, on_signal, SIGINT);
     if (s->cluster)
         kal_cluster_supervise(s->cluster, &s->loop);
+    s->watch = kal_watch_new(&s->loop, s->plugins, on_plugins, s);
 }
 
 /* False when the database kept the engine from an orderly end. */
 static bool run(serve *s)
 {
     uv_run(&s->loop, UV_RUN_DEFAULT);
+    kal_watch_free(s->watch);
     bool drained = kal_engine_stop(s->engine);
     uv_close((uv_handle_t *)&s->term, NULL);
     uv_close((uv_handle_t *)&s->interrupt, NULL);
@@ -232,6 +250,7 @@ done:
     if (!started)
         kal_cli_fail(cli, error.data ? error.data : "the server could not start");
     kal_api_free(s.api);
+    kal_plugins_free(s.plugins);
     kal_clock_free(s.clock);
     kal_zygote_stop(s.zygote);
     ended = leave_database(&s, ended);

@@ -57,23 +57,37 @@ typedef struct draft {
     int64_t active, number;
 } draft;
 
-static void publish(kal_request *request, const draft *d, const json_t *types)
+static void add_json(kal_args *args, json_t *value)
 {
+    kal_buf text = {0};
+
+    kal_json_write(&text, value);
+    kal_args_add(args, kal_v_str(KAL_JSON, (kal_str){text.data, text.len}));
+    kal_buf_deinit(&text);
+    json_decref(value);
+}
+
+/* The artefacts are those of the state that the graph was compiled with. */
+static void publish(kal_request *request, const draft *d, const kal_graph *graph)
+{
+    const kal_lua *lua = kal_engine_lua(request->thread->engine);
     kal_pg_call *call = kal_pool_tenant_call(request->caller.tenant);
     kal_args *args = kal_args_new();
-    kal_buf text = {0}, who = {0};
+    json_t *plugins = kal_graph_plugins(graph);
+    kal_buf who = {0};
 
     kal_request_actor(request, &who);
-    kal_json_write(&text, types);
     kal_args_add(args, kal_v_uuid(d->flow));
     kal_args_add(args, kal_v_int(KAL_INT4, d->number));
     kal_args_add(args, kal_v_str(KAL_TEXT, d->status));
     kal_args_add(args, d->has_active ? kal_v_int(KAL_INT4, d->active) : kal_v_null(KAL_INT4));
     kal_args_add(args, kal_v_time(kal_request_now(request)));
-    kal_args_add(args, kal_v_str(KAL_JSON, (kal_str){text.data, text.len}));
+    add_json(args, kal_graph_types(graph));
     kal_args_add(args, kal_v_text(who.data));
+    json_t *artefacts = kal_lua_artefacts(lua, plugins);
+    add_json(args, plugins);
+    add_json(args, artefacts);
     kal_pg_call_add(call, KAL_SQL_API_FLOW_PUBLISH, args);
-    kal_buf_deinit(&text);
     kal_buf_deinit(&who);
     finish(request, call, d->flow);
 }
@@ -94,8 +108,8 @@ static void check_rules(kal_lua *lua, const kal_pg_rows *rows, json_t *problems)
     json_decref(exits);
 }
 
-/* The types of a right graph; NULL when it has answered with the problems. */
-static json_t *check(kal_request *request, const json_t *graph, const kal_pg_rows *rows)
+/* A right graph, compiled; NULL when it has answered with the problems. */
+static kal_graph *check(kal_request *request, const json_t *graph, const kal_pg_rows *rows)
 {
     kal_lua *lua = kal_engine_lua(request->thread->engine);
     json_t *problems = json_array();
@@ -107,15 +121,11 @@ static json_t *check(kal_request *request, const json_t *graph, const kal_pg_row
         return NULL;
     }
     json_decref(problems);
-    kal_graph *compiled = kal_graph_new(lua, graph, NULL);
-    if (!compiled) {
+    kal_graph *compiled = kal_graph_new(lua, graph, NULL, NULL);
+    if (!compiled)
         kal_reply_error(request, KAL_ERR_INTERNAL,
                         "the graph was found right but does not compile");
-        return NULL;
-    }
-    json_t *types = kal_graph_types(compiled);
-    kal_graph_free(compiled);
-    return types;
+    return compiled;
 }
 
 static void on_draft(kal_request *request, const kal_pg_reply *reply)
@@ -143,10 +153,10 @@ static void on_draft(kal_request *request, const kal_pg_reply *reply)
         kal_reply_error(request, KAL_ERR_NO_DRAFT_VERSION, NULL);
     } else {
         json_t *graph = kal_json_parse(kal_pg_str(rows, 0, 3), error);
-        json_t *types = check(request, graph, rows);
-        if (types)
-            publish(request, &d, types);
-        json_decref(types);
+        kal_graph *compiled = check(request, graph, rows);
+        if (compiled)
+            publish(request, &d, compiled);
+        kal_graph_free(compiled);
         json_decref(graph);
     }
 }

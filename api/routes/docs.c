@@ -13,7 +13,7 @@
     "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "                     \
     "frame-ancestors 'none'"
 
-/* Answers with a text that changes with the program alone: asked again, it is 304. */
+/* Answers with a text that changes rarely: asked again, it is 304. */
 static void reply_known(kal_request *request, const char *type, kal_str text)
 {
     char tag[24];
@@ -28,15 +28,18 @@ static void reply_known(kal_request *request, const char *type, kal_str text)
         kal_reply_typed(request, 200, type, text.p, text.n);
 }
 
-/* The same for every request: the node types of a thread's state never change. */
+/* Made anew when the node types have changed. */
 void kal_route_openapi(kal_request *request)
 {
     kal_buf *text = &request->thread->document;
     size_t count;
     const kal_route *routes = kal_routes(&count);
+    kal_lua *lua = kal_engine_lua(request->thread->engine);
 
-    if (text->len == 0) {
-        json_t *types = kal_lua_types(kal_engine_lua(request->thread->engine));
+    if (text->len == 0 || request->thread->document_of != kal_lua_adoptions(lua)) {
+        json_t *types = kal_lua_types(lua);
+        kal_buf_clear(text);
+        request->thread->document_of = kal_lua_adoptions(lua);
         json_t *made = kal_openapi_new(routes, count, types, request->thread->api->version);
         kal_json_write(text, made);
         json_decref(made);

@@ -13,18 +13,18 @@ void kal_route_health(kal_request *request)
 
 void kal_route_health_ready(kal_request *request)
 {
+    kal_engine *engine = request->thread->engine;
     kal_engine_status status;
-    char body[128];
 
-    kal_engine_get_status(request->thread->engine, &status);
+    kal_engine_get_status(engine, &status);
+    json_t *problems = kal_engine_plugin_problems(engine);
     bool ready = status.database && status.shards > 0 && status.owned == status.shards &&
-                 kal_engine_is_active(request->thread->engine) &&
-                 !atomic_load(&request->thread->api->draining);
-    int n = snprintf(body, sizeof(body),
-                     "{\"status\":\"%s\",\"shards\":%d,\"owned\":%d,\"database\":%s}",
-                     ready ? "ready" : "not_ready", status.shards, status.owned,
-                     status.database ? "true" : "false");
-    kal_reply(request, ready ? 200 : 503, body, (size_t)n);
+                 kal_engine_is_active(engine) && !atomic_load(&request->thread->api->draining);
+    const char *told = !ready ? "not_ready" : json_object_size(problems) ? "degraded" : "ready";
+    kal_reply_json(request, ready ? 200 : 503,
+                   json_pack("{s:s, s:i, s:i, s:b, s:o}", "status", told, "shards", status.shards,
+                             "owned", status.owned, "database", status.database, "problems",
+                             problems));
 }
 
 void kal_route_info(kal_request *request)

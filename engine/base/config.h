@@ -24,6 +24,8 @@
       "key for /api/v1/admin routes; empty: they are off")                                         \
     X(home, "KALCIFER_HOME", text, "", 0, 0,                                                       \
       "where lua/, nodes/ and plugins/ lie; empty: beside the program")                            \
+    X(plugin_path, "KALCIFER_PLUGIN_PATH", text, "", 0, 0,                                         \
+      "folders of plugins, separated by colons, before plugins/ of the home")                      \
     X(log_level, "LOG_LEVEL", level, "info", 0, 0, "debug, info, warn or error")                   \
     X(threads, "THREADS", int, "0", 0, 64, "engine threads; 0: one a core, at most one a shard")   \
     X(shards, "SHARDS", int, "4", 1, 64, "shards of a new database; fixed at creation")            \

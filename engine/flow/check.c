@@ -13,7 +13,7 @@
 
 typedef struct check {
     kal_lua *lua;
-    const json_t *graph;
+    const json_t *graph, *pins;
     json_t *problems;
     size_t n_problems;
     kal_strmap seen; /* problems said already */
@@ -125,7 +125,8 @@ static void check_type(check *c, uint32_t i, const json_t *node)
     kal_str type = kal_json_get_str(node, "type");
     if (type.n == 0 || type.n > MAX_NAME)
         return;
-    json_t *described = kal_lua_describe(c->lua, type, kal_shape_member(node, "config"));
+    json_t *described = kal_lua_describe(c->lua, type, kal_json_get_str(c->pins, type.p),
+                                         kal_shape_member(node, "config"));
     c->described[i] = described;
     if (!described) {
         node_prefix(c, i);
@@ -441,9 +442,10 @@ void kal_graph_check(kal_lua *lua, const json_t *graph, json_t *problems)
     run(&c, NULL, NULL);
 }
 
-json_t **kal_check_form(kal_lua *lua, const json_t *graph, kal_shape *shape, json_t *problems)
+json_t **kal_check_form(kal_lua *lua, const json_t *graph, const json_t *pins, kal_shape *shape,
+                        json_t *problems)
 {
-    check c = {.lua = lua, .graph = graph, .problems = problems, .form = true};
+    check c = {.lua = lua, .graph = graph, .pins = pins, .problems = problems, .form = true};
     json_t **described = NULL;
     run(&c, shape, &described);
     return described;

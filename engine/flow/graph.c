@@ -128,7 +128,8 @@ static void compile_node(kal_graph *g, uint32_t i, const json_t *json)
     kal_str on_error = kal_json_get_str(node->config, "on_error");
     node->on_error = on_error.p ? on_error : kal_str_of("fail");
     read_description(g, node, g->described[i]);
-    node->lua = kal_lua_node_new(g->lua, node->id, node->type, node->config);
+    node->lua = kal_lua_node_new(g->lua, node->id, node->type,
+                                 kal_json_get_str(g->described[i], "plugin"), node->config);
 }
 
 /* All nodes so that every edge leads forward. */
@@ -184,10 +185,10 @@ static void compile_paths(kal_graph *g)
     kal_free(order);
 }
 
-kal_graph *kal_graph_new(kal_lua *lua, const json_t *graph, json_t *problems)
+kal_graph *kal_graph_new(kal_lua *lua, const json_t *graph, const json_t *pins, json_t *problems)
 {
     kal_shape shape;
-    json_t **described = kal_check_form(lua, graph, &shape, problems);
+    json_t **described = kal_check_form(lua, graph, pins, &shape, problems);
     if (!described)
         return NULL;
     kal_graph *g = kal_calloc(1, sizeof *g);
@@ -281,12 +282,23 @@ const kal_uuid *kal_graph_flows(const kal_graph *graph, size_t *n)
     return graph->flows;
 }
 
-json_t *kal_graph_types(const kal_graph *graph)
+/* {type: what its description has under the key} */
+static json_t *by_type(const kal_graph *graph, const char *key)
 {
     json_t *types = json_object();
     for (uint32_t i = 0; i < graph->shape.n_nodes; i++) {
-        json_t *version = json_object_get(graph->described[i], "version");
-        json_object_setn(types, graph->nodes[i].type.p, graph->nodes[i].type.n, version);
+        json_t *value = json_object_get(graph->described[i], key);
+        json_object_setn(types, graph->nodes[i].type.p, graph->nodes[i].type.n, value);
     }
     return types;
+}
+
+json_t *kal_graph_types(const kal_graph *graph)
+{
+    return by_type(graph, "version");
+}
+
+json_t *kal_graph_plugins(const kal_graph *graph)
+{
+    return by_type(graph, "plugin");
 }

@@ -63,11 +63,12 @@ typedef struct kal_graph kal_graph;
  * of a graph that is no object. The graph is right when nothing was appended. */
 void kal_graph_check(kal_lua *lua, const json_t *graph, json_t *problems);
 
-/* Compiles a graph. Only what the compiled form needs is checked again (types that are there, ids,
- * edges, a DAG): a version outlives rules that have become stricter since it was published. NULL
- * with the problems appended to `problems` (or NULL) when it cannot be. Holds a reference to the
- * JSON. Free before the Lua state. */
-kal_graph *kal_graph_new(kal_lua *lua, const json_t *graph, json_t *problems);
+/* Compiles a graph, with the types in force, but those that `pins` ({type: hash}, or NULL) names by
+ * the code with that hash. Only what the compiled form needs is checked again (types that are
+ * there, ids, edges, a DAG): a version outlives rules that have become stricter since it was
+ * published. NULL with the problems appended to `problems` (or NULL) when it cannot be. Holds a
+ * reference to the JSON. Free before the Lua state. */
+kal_graph *kal_graph_new(kal_lua *lua, const json_t *graph, const json_t *pins, json_t *problems);
 void kal_graph_free(kal_graph *graph);
 
 uint32_t kal_graph_count(const kal_graph *graph);
@@ -90,5 +91,7 @@ const kal_caps *kal_graph_caps(const kal_graph *graph);
 const kal_uuid *kal_graph_flows(const kal_graph *graph, size_t *n);
 /* {type: version text} of all types used; the caller decrefs. */
 json_t *kal_graph_types(const kal_graph *graph);
+/* {type: hash} of those that are plugins'; the caller decrefs. */
+json_t *kal_graph_plugins(const kal_graph *graph);
 
 #endif

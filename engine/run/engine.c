@@ -45,10 +45,8 @@ static void give_back(void *data, kal_work *list)
 {
     kal_engine *engine = data;
     for (int t = 0; t < engine->n_threads; t++) {
-        kal_work *mine = NULL;
-        kal_work **last = &mine;
-        kal_work *rest = NULL;
-        kal_work **rest_last = &rest;
+        kal_work *mine = NULL, *rest = NULL;
+        kal_work **last = &mine, **rest_last = &rest;
         for (kal_work *work = list, *next; work; work = next) {
             next = work->next;
             kal_work ***end = work->origin == t ? &last : &rest_last;
@@ -158,6 +156,7 @@ static void create_shard(kal_message *message)
         .index = m->shard,
         .conninfo = engine->options.conninfo,
         .home = engine->options.home,
+        .plugins = engine->options.plugins,
         .data_dir = engine->options.data_dir,
         .clock = engine->options.clock,
         .node = engine->options.node,
@@ -306,7 +305,8 @@ static void open_thread(kal_engine_thread_slot *slot)
 static void enter(void *data)
 {
     kal_engine_thread_slot *slot = data;
-    slot->lua = kal_lua_new(slot->engine->options.home, &slot->error);
+    const kal_engine_options *options = &slot->engine->options;
+    slot->lua = kal_lua_new(options->home, options->plugins, &slot->error);
     if (slot->lua)
         open_thread(slot);
     uv_sem_post(&slot->engine->entered);

@@ -27,9 +27,10 @@ typedef struct kal_engine_options {
     const kal_config *config; /* borrowed, outlives the engine */
     const char *conninfo;
     const char *data_dir;
-    const char *home; /* where lua/, nodes/ and plugins/ lie */
-    kal_clock *clock; /* borrowed */
-    kal_uuid node;    /* this process's id, from the data directory */
+    const char *home;     /* where lua/ and nodes/ lie */
+    kal_plugins *plugins; /* borrowed, outlives the engine; NULL: none */
+    kal_clock *clock;     /* borrowed */
+    kal_uuid node;        /* this process's id, from the data directory */
     int threads;
     kal_zygote *zygote; /* with a channel a thread; borrowed; NULL: no tenants' code runs */
     /* Runs on each thread before its loop turns, and before it ends: the API's listeners. */
@@ -62,6 +63,12 @@ void kal_engine_quotas_changed(kal_engine *engine, kal_uuid tenant, void (*done)
  * when all is quiet again, with the clock's time. NOT_FOUND when the clock is real. */
 void kal_engine_advance(kal_engine *engine, int64_t target_ms,
                         void (*done)(void *data, kal_err err, int64_t now_ms), void *data);
+
+/* Other plugins are in force (kal_plugins_reload): threads and shards take them over, each when no
+ * burst is under way. From any thread, while the engine runs. */
+void kal_engine_plugins_changed(kal_engine *engine);
+/* What is wrong with plugins, {name: text}; the caller decrefs. From any thread. */
+json_t *kal_engine_plugin_problems(kal_engine *engine);
 
 /* This process holds every shard: it may change what all of them must learn of. From any thread. */
 bool kal_engine_is_active(kal_engine *engine);

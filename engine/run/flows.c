@@ -221,14 +221,39 @@ bool kal_version_names(const kal_version *version, kal_str event_type)
     return kal_version_watches(version, event_type);
 }
 
-static void compile(kal_flows *flows, kal_version *version, kal_str text)
+static json_t *parse_column(const kal_pg_rows *rows, size_t row, size_t column)
+{
+    char error[160];
+    return kal_pg_null(rows, row, column) ? NULL
+                                          : kal_json_parse(kal_pg_str(rows, row, column), error);
+}
+
+/* Makes artefacts ({hash: content}) that this state did not know known to it. */
+static void keep_artefacts(kal_flows *flows, const kal_pg_rows *rows, size_t row, size_t column)
+{
+    json_t *artefacts = parse_column(rows, row, column), *content;
+    const char *hash;
+    json_object_foreach(artefacts, hash, content)
+    {
+        kal_str text = {json_string_value(content), json_string_length(content)};
+        kal_lua_keep(flows->lua, kal_str_of(hash), text);
+    }
+    json_decref(artefacts);
+}
+
+/* Where a row has the graph, and where the plugins with the artefacts behind them. */
+static void compile(kal_flows *flows, kal_version *version, const kal_pg_rows *rows, size_t row,
+                    size_t graph, size_t plugins)
 {
     if (version->graph || version->broken)
         return;
     char error[160];
-    json_t *json = kal_json_parse(text, error);
+    json_t *json = kal_json_parse(kal_pg_str(rows, row, graph), error);
+    json_t *pins = parse_column(rows, row, plugins);
     json_t *problems = json_array();
-    version->graph = json ? kal_graph_new(flows->lua, json, problems) : NULL;
+    keep_artefacts(flows, rows, row, plugins + 1);
+    version->graph = json ? kal_graph_new(flows->lua, json, pins, problems) : NULL;
+    json_decref(pins);
     if (!version->graph) {
         char id[KAL_UUID_TEXT + 1];
         const char *problem = json_string_value(json_array_get(problems, 0));
@@ -270,21 +295,32 @@ static void add_entries(kal_tenant *tenant, kal_version *version)
     }
 }
 
-static void query(kal_pg_call *call, kal_sql sql, const kal_value *tenants, size_t n)
+/* The code that this state knows: nobody has to send it. */
+static void add_known(const kal_flows *flows, kal_args *args)
+{
+    json_t *kept = kal_lua_kept(flows->lua);
+    size_t n = json_array_size(kept);
+    kal_value *hashes = kal_alloc((n + 1) * sizeof *hashes);
+    for (size_t i = 0; i < n; i++)
+        hashes[i] = kal_v_text(json_string_value(json_array_get(kept, i)));
+    kal_args_add_array(args, KAL_TEXT, hashes, n);
+    kal_free(hashes);
+    json_decref(kept);
+}
+
+void kal_flows_query(const kal_flows *flows, kal_pg_call *call, const kal_value *tenants, size_t n)
 {
     kal_args *args = kal_args_new();
     kal_args_add_array(args, KAL_UUID, tenants, n);
-    kal_pg_call_add(call, sql, args);
-}
-
-void kal_flows_query(kal_pg_call *call, const kal_value *tenants, size_t n)
-{
-    query(call, KAL_SQL_LOAD_FLOWS, tenants, n);
+    add_known(flows, args);
+    kal_pg_call_add(call, KAL_SQL_LOAD_FLOWS, args);
 }
 
 void kal_flows_query_segments(kal_pg_call *call, const kal_value *tenants, size_t n)
 {
-    query(call, KAL_SQL_LOAD_SEGMENTS, tenants, n);
+    kal_args *args = kal_args_new();
+    kal_args_add_array(args, KAL_UUID, tenants, n);
+    kal_pg_call_add(call, KAL_SQL_LOAD_SEGMENTS, args);
 }
 
 static kal_flow_status status_of(kal_str text)
@@ -296,14 +332,8 @@ static kal_flow_status status_of(kal_str text)
     return kal_str_is(text, "paused") ? KAL_FLOW_PAUSED : KAL_FLOW_ARCHIVED;
 }
 
-static json_t *parse_column(const kal_pg_rows *rows, size_t row, size_t column)
-{
-    char error[160];
-    return kal_json_parse(kal_pg_str(rows, row, column), error);
-}
-
 /* Columns: tenant_id, id, status, active_version, entry_config, exit_criteria, paused_ms, graph,
- * paused_at, frequency_cap. */
+ * paused_at, frequency_cap, plugins, artefacts. */
 static void take_flow(kal_flows *flows, const kal_pg_rows *rows, size_t row)
 {
     kal_flow *flow = flow_of(flows, kal_pg_uuid(rows, row, 0), kal_pg_uuid(rows, row, 1));
@@ -322,7 +352,7 @@ static void take_flow(kal_flows *flows, const kal_pg_rows *rows, size_t row)
     if (flow->status != KAL_FLOW_ACTIVE || kal_pg_null(rows, row, 7))
         return;
     kal_version *active = version_of(flow, flow->active_version);
-    compile(flows, active, kal_pg_str(rows, row, 7));
+    compile(flows, active, rows, row, 7, 10);
     if (active->graph)
         add_entries(flow->tenant, active);
 }
@@ -359,7 +389,26 @@ void kal_flows_take_segments(kal_flows *flows, const kal_uuid *tenants, size_t n
     }
 }
 
-void kal_flows_query_versions(kal_pg_call *call, kal_version *const *versions, size_t n)
+void kal_flows_mend(kal_flows *flows, void (*mended)(void *data, kal_uuid tenant), void *data)
+{
+    size_t at = 0;
+    kal_str key;
+    void *value;
+    while (kal_strmap_next(&flows->tenants, &at, &key, &value)) {
+        kal_tenant *tenant = value;
+        bool any = false;
+        for (const kal_flow *flow = tenant->flows; flow; flow = flow->next)
+            for (kal_version *version = flow->versions; version; version = version->next) {
+                any = any || version->broken;
+                version->broken = false;
+            }
+        if (any)
+            mended(data, tenant->id);
+    }
+}
+
+void kal_flows_query_versions(const kal_flows *flows, kal_pg_call *call,
+                              kal_version *const *versions, size_t n)
 {
     kal_value *ids = kal_alloc(n * sizeof *ids);
     kal_value *numbers = kal_alloc(n * sizeof *numbers);
@@ -370,6 +419,7 @@ void kal_flows_query_versions(kal_pg_call *call, kal_version *const *versions, s
     kal_args *args = kal_args_new();
     kal_args_add_array(args, KAL_UUID, ids, n);
     kal_args_add_array(args, KAL_INT4, numbers, n);
+    add_known(flows, args);
     kal_pg_call_add(call, KAL_SQL_LOAD_VERSIONS, args);
     kal_free(ids);
     kal_free(numbers);
@@ -381,8 +431,7 @@ void kal_flows_take_versions(kal_flows *flows, kal_version *const *versions, siz
     for (size_t row = 0; row < kal_pg_count(rows); row++) {
         kal_flow *flow = kal_flows_find(flows, kal_pg_uuid(rows, row, 0));
         if (flow)
-            compile(flows, version_of(flow, (int32_t)kal_pg_int(rows, row, 1)),
-                    kal_pg_str(rows, row, 2));
+            compile(flows, version_of(flow, (int32_t)kal_pg_int(rows, row, 1)), rows, row, 2, 3);
     }
     for (size_t i = 0; i < n; i++)
         if (!versions[i]->graph)

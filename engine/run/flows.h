@@ -111,16 +111,21 @@ uint32_t kal_flows_place(kal_flows *flows, kal_version *version, kal_str node_id
 /* The place of a number. Borrowed until the next new place. */
 const kal_place *kal_flows_at(const kal_flows *flows, uint32_t place);
 
+/* Other plugins are in force: broken versions are given another try, and their tenants told.
+ * Between turns. */
+void kal_flows_mend(kal_flows *flows, void (*mended)(void *data, kal_uuid tenant), void *data);
+
 /* Appends the query for tenants' flows (LOAD_FLOWS; ids as values) and takes its rows in: flows
  * that are gone become unknown, entries are built anew, the tenants are loaded. */
-void kal_flows_query(kal_pg_call *call, const kal_value *tenants, size_t n);
+void kal_flows_query(const kal_flows *flows, kal_pg_call *call, const kal_value *tenants, size_t n);
 void kal_flows_take(kal_flows *flows, const kal_uuid *tenants, size_t n, const kal_pg_rows *rows);
 /* Likewise for their segments (LOAD_SEGMENTS), which nodes ask about. */
 void kal_flows_query_segments(kal_pg_call *call, const kal_value *tenants, size_t n);
 void kal_flows_take_segments(kal_flows *flows, const kal_uuid *tenants, size_t n,
                              const kal_pg_rows *rows);
 /* Likewise for versions (LOAD_VERSIONS). */
-void kal_flows_query_versions(kal_pg_call *call, kal_version *const *versions, size_t n);
+void kal_flows_query_versions(const kal_flows *flows, kal_pg_call *call,
+                              kal_version *const *versions, size_t n);
 void kal_flows_take_versions(kal_flows *flows, kal_version *const *versions, size_t n,
                              const kal_pg_rows *rows);
 

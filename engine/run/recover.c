@@ -219,7 +219,7 @@ void kal_shard_load_tenants(kal_shard *shard, const kal_uuid *tenants, size_t n,
     for (size_t t = 0; t < n; t++)
         values[t] = kal_v_uuid(tenants[t]);
     kal_pg_call *call = kal_pg_call_new();
-    kal_flows_query(call, values, n);
+    kal_flows_query(shard->flows, call, values, n);
     add_business(shard, call, KAL_SQL_LOAD_HELD, values, n);
     add_business(shard, call, KAL_SQL_LOAD_ARCHIVED, values, n);
     kal_flows_query_segments(call, values, n);
@@ -293,6 +293,7 @@ static void load_more(kal_shard *shard)
  * next one takes. */
 void kal_shard_turn_ended(kal_shard *shard)
 {
+    kal_shard_take_plugins(shard);
     for (kal_change *change; (change = shard->changes);) {
         shard->changes = change->next;
         if (shard->state == KAL_SHARD_OFF) {

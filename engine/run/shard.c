@@ -172,7 +172,7 @@ static void open_handles(kal_shard *shard)
 kal_shard *kal_shard_new(const kal_shard_options *options, kal_buf *error)
 {
     kal_ledger *ledger = kal_ledger_open(options->data_dir, error);
-    kal_lua *lua = ledger ? kal_lua_new(options->home, error) : NULL;
+    kal_lua *lua = ledger ? kal_lua_new(options->home, options->plugins, error) : NULL;
     if (!lua) {
         kal_ledger_close(ledger);
         return NULL;

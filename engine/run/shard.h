@@ -20,6 +20,7 @@ typedef struct kal_shard_options {
     kal_thread *thread;
     int index;
     const char *conninfo, *home, *data_dir;
+    kal_plugins *plugins; /* borrowed */
     kal_clock *clock;
     kal_uuid node;
     /* Gives a list of works back to those who submitted them. */
@@ -46,6 +47,8 @@ void kal_shard_submit(kal_shard *shard, kal_work *list);
 /* Reloads a tenant's flows; done runs when no turn that began before is left. */
 void kal_shard_flow_changed(kal_shard *shard, kal_uuid tenant, void (*done)(void *data),
                             void *data);
+/* Other plugins are in force: it takes them over when no turn is under way. */
+void kal_shard_adopt(kal_shard *shard);
 /* Calls back when nothing is left to do at the clock's time, with the next timer's due time at or
  * before `until_ms`, KAL_NEVER when there is none (or the shard is not ready). */
 void kal_shard_when_quiet(kal_shard *shard, int64_t until_ms,

@@ -63,6 +63,7 @@ struct kal_shard {
     int64_t epoch;
 
     kal_lua *lua;
+    bool adopts; /* other plugins are in force: taken over between turns */
     kal_pg *pg;
     kal_pg_options pg_options;
     char *conninfo;
@@ -137,6 +138,9 @@ void kal_shard_replay(kal_shard *shard, kal_uuid tenant);
 void kal_shard_answered(kal_shard *shard, const kal_held *held, json_t *body);
 /* Takes in the flow changes that waited for this turn's end. */
 void kal_shard_turn_ended(kal_shard *shard);
+/* plugins.c */
+/* Takes over the plugins in force, when it was told of others. Between turns. */
+void kal_shard_take_plugins(kal_shard *shard);
 /* sweep.c */
 /* Asks for the next page of those who enter by a source that is due, when there is one and what the
  * last page found is done; true when a query is under way, after which the shard is pumped. */

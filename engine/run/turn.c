@@ -415,7 +415,7 @@ static void plan(kal_shard *shard)
     }
     if (n_versions) {
         kal_pg_call *call = kal_pg_call_new();
-        kal_flows_query_versions(call, versions, n_versions);
+        kal_flows_query_versions(shard->flows, call, versions, n_versions);
         kal_pg_send(shard->pg, call, on_versions, shard);
         return;
     }

@@ -6,7 +6,7 @@
 
 typedef struct question {
     kal_lua_ref function;
-    kal_str name;
+    kal_str name, hash;
     const json_t *value, *event;
     kal_lua_ref context;
     int64_t now_ms;
@@ -16,7 +16,10 @@ typedef struct question {
 
 static void push_text(kal_lua *lua, kal_str text)
 {
-    lua_pushlstring(lua->L, text.p, text.n);
+    if (text.p != NULL)
+        lua_pushlstring(lua->L, text.p, text.n);
+    else
+        lua_pushnil(lua->L);
 }
 
 /* Takes the value on top as the answer. */
@@ -60,7 +63,8 @@ static void ask_describe(kal_lua *lua, void *job)
     kal_state_push(lua, lua->describe);
     push_text(lua, ask->name);
     kal_value_push(lua->L, lua->values, ask->value);
-    lua_call(lua->L, 2, 1);
+    push_text(lua, ask->hash);
+    lua_call(lua->L, 3, 1);
     if (!lua_isnil(lua->L, -1))
         take_answer(lua, ask);
 }
@@ -72,9 +76,9 @@ static json_t *broken_description(const char *reason)
                      "/: ", reason);
 }
 
-json_t *kal_lua_describe(kal_lua *lua, kal_str type, const json_t *config)
+json_t *kal_lua_describe(kal_lua *lua, kal_str type, kal_str hash, const json_t *config)
 {
-    question ask = {.name = type, .value = config};
+    question ask = {.name = type, .hash = hash, .value = config};
     if (!kal_state_enter(lua, ask_describe, &ask))
         return broken_description(lua->reason.data);
     return ask.answer;

@@ -11,18 +11,10 @@
 #include <sys/stat.h>
 
 #define DEEPEST 8 /* folders below nodes/ */
-#define SPEC "_spec.lua"
 
-typedef struct file {
-    char *path;      /* relative to the home, or absolute */
-    char *name;      /* of a provider or an interceptor; NULL for a node type */
-    const char *add; /* the registry's function that takes it */
-    const char *origin;
-    bool replaces; /* what is there under its name already */
-} file;
-
+/* Paths relative to the home. */
 typedef struct file_list {
-    file *items;
+    char **items;
     size_t len, cap;
 } file_list;
 
@@ -44,15 +36,10 @@ static char *join(const char *folder, const char *name)
     return copy;
 }
 
-static char *full_path(const kal_lua *lua, const char *path)
-{
-    return path[0] == '/' ? kal_strdup(path) : join(lua->home, path);
-}
-
-/* Reads home/path into lua->file; false leaves errno. */
+/* Reads a file (a path from the home, or absolute) into lua->file; false leaves errno. */
 static bool read_file(kal_lua *lua, const char *path)
 {
-    char *full = full_path(lua, path);
+    char *full = path[0] == '/' ? kal_strdup(path) : join(lua->home, path);
     FILE *stream = fopen(full, "re");
     kal_free(full);
     if (stream == NULL)
@@ -73,7 +60,7 @@ typedef enum path_kind { PATH_NONE, PATH_FILE, PATH_FOLDER } path_kind;
 static path_kind kind_of(kal_lua *lua, const char *path)
 {
     struct stat found;
-    char *full = full_path(lua, path);
+    char *full = join(lua->home, path);
     int status = stat(full, &found);
     kal_free(full);
     if (status != 0)
@@ -87,39 +74,29 @@ static bool is_lua(const char *name)
     return n > 4 && strcmp(name + n - 4, ".lua") == 0;
 }
 
-bool kal_files_is_spec(const char *path)
-{
-    size_t n = strlen(path);
-    return n > strlen(SPEC) && strcmp(path + n - strlen(SPEC), SPEC) == 0;
-}
-
-static void list_add(file_list *list, file found)
+static void list_add(file_list *list, const char *path)
 {
     if (list->len == list->cap) {
         list->cap = list->cap == 0 ? 32 : list->cap * 2;
         list->items = kal_realloc(list->items, list->cap * sizeof *list->items);
     }
-    list->items[list->len++] = found;
+    list->items[list->len++] = kal_strdup(path);
 }
 
 static void list_deinit(file_list *list)
 {
-    for (size_t i = 0; i < list->len; i++) {
-        kal_free(list->items[i].path);
-        kal_free(list->items[i].name);
-    }
+    for (size_t i = 0; i < list->len; i++)
+        kal_free(list->items[i]);
     kal_free(list->items);
 }
 
 static int compare_files(const void *a, const void *b)
 {
-    return strcmp(((const file *)a)->path, ((const file *)b)->path);
+    return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-typedef bool (*on_entry)(kal_lua *lua, file_list *list, const char *path, int depth);
-
-/* Visits what a folder holds, hidden names apart. */
-static bool visit(kal_lua *lua, file_list *list, const char *folder, int depth, on_entry each)
+/* The node types below a folder, hidden names apart. */
+static bool find_nodes(kal_lua *lua, file_list *list, const char *folder, int depth)
 {
     if (depth > DEEPEST)
         return fail(lua, folder, "folders are nested too deep");
@@ -131,53 +108,16 @@ static bool visit(kal_lua *lua, file_list *list, const char *folder, int depth, 
         if (entry->d_name[0] == '.')
             continue;
         char *path = join(folder, entry->d_name);
-        ok = each(lua, list, path, depth + 1);
+        path_kind kind = kind_of(lua, path);
+        if (kind == PATH_FOLDER)
+            ok = find_nodes(lua, list, path, depth + 1);
+        else if (kind == PATH_FILE && is_lua(path))
+            list_add(list, path);
         kal_free(path);
     }
     if (stream != NULL)
         closedir(stream);
     return ok;
-}
-
-static bool find_nodes(kal_lua *lua, file_list *list, const char *path, int depth)
-{
-    path_kind kind = kind_of(lua, path);
-    if (kind == PATH_FOLDER)
-        return visit(lua, list, path, depth, find_nodes);
-    if (kind == PATH_FILE && is_lua(path))
-        list_add(list, (file){.path = kal_strdup(path), .add = "add", .origin = "builtin"});
-    return true;
-}
-
-/* A plugin's folder may hold one file of each kind. */
-static void find_in_plugin(kal_lua *lua, file_list *list, const char *folder)
-{
-    static const char *const KINDS[][2] = {
-        {"node.lua", "add"},
-        {"provider.lua", "add_provider"},
-        {"interceptor.lua", "add_interceptor"},
-    };
-    for (size_t i = 0; i < sizeof KINDS / sizeof *KINDS; i++) {
-        file found = {.path = join(folder, KINDS[i][0]), .add = KINDS[i][1], .origin = "plugin"};
-        if (kind_of(lua, found.path) != PATH_FILE) {
-            kal_free(found.path);
-            continue;
-        }
-        if (i > 0)
-            found.name = kal_strdup(strrchr(folder, '/') + 1);
-        list_add(list, found);
-    }
-}
-
-static bool find_plugins(kal_lua *lua, file_list *list, const char *path, int depth)
-{
-    (void)depth;
-    path_kind kind = kind_of(lua, path);
-    if (kind == PATH_FOLDER)
-        find_in_plugin(lua, list, path);
-    else if (kind == PATH_FILE && is_lua(path) && !kal_files_is_spec(path))
-        list_add(list, (file){.path = kal_strdup(path), .add = "add", .origin = "plugin"});
-    return true;
 }
 
 /* -- Lua -------------------------------------------------------------------------------------- */
@@ -218,42 +158,33 @@ void kal_files_install(kal_lua *lua)
     lua_rawseti(L, -2, 2); /* in the place of the loader that walks package.path */
 }
 
-static void push_info(lua_State *L, const file *from, const char *hash)
+static void push_info(lua_State *L, const char *path, const char *hash)
 {
-    lua_createtable(L, 0, 4);
-    lua_pushboolean(L, from->replaces);
-    lua_setfield(L, -2, "replaces");
-    lua_pushstring(L, from->origin);
+    lua_createtable(L, 0, 3);
+    lua_pushliteral(L, "builtin");
     lua_setfield(L, -2, "origin");
-    lua_pushstring(L, from->path);
+    lua_pushstring(L, path);
     lua_setfield(L, -2, "path");
     lua_pushstring(L, hash);
     lua_setfield(L, -2, "hash");
 }
 
-static void push_registry(lua_State *L, const char *function)
-{
-    lua_getglobal(L, "require");
-    lua_pushliteral(L, "kal.registry");
-    lua_call(L, 1, 1);
-    lua_getfield(L, -1, function);
-}
-
 /* Runs a file's chunk and registers what it returns. The file has been read. */
 static void add_file(kal_lua *lua, void *job)
 {
-    const file *from = job;
+    const char *path = job;
     lua_State *L = lua->L;
     char hash[KAL_DIGEST_TEXT + 1];
     kal_digest_sha256((kal_str){lua->file.data, lua->file.len}, hash);
-    push_registry(L, from->add);
-    if (from->name != NULL)
-        lua_pushstring(L, from->name);
-    if (compile(L, lua, from->path) != 0)
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "kal.registry");
+    lua_call(L, 1, 1);
+    lua_getfield(L, -1, "add");
+    if (compile(L, lua, path) != 0)
         lua_error(L);
     lua_call(L, 0, 1);
-    push_info(L, from, hash);
-    lua_call(L, from->name != NULL ? 3 : 2, 2);
+    push_info(L, path, hash);
+    lua_call(L, 2, 2);
     if (lua_toboolean(L, -2))
         return;
     const char *why = lua_tostring(L, -1);
@@ -261,16 +192,16 @@ static void add_file(kal_lua *lua, void *job)
 }
 
 /* A message names its file: most do by themselves. */
-static bool load_file(kal_lua *lua, file *from)
+static bool load_file(kal_lua *lua, char *path)
 {
-    if (!read_file(lua, from->path))
-        return fail(lua, from->path, strerror(errno));
-    if (kal_state_enter(lua, add_file, from))
+    if (!read_file(lua, path))
+        return fail(lua, path, strerror(errno));
+    if (kal_state_enter(lua, add_file, path))
         return true;
-    if (strstr(lua->reason.data, from->path) != NULL)
+    if (strstr(lua->reason.data, path) != NULL)
         return false;
     char *why = kal_strdup(lua->reason.data);
-    fail(lua, from->path, why);
+    fail(lua, path, why);
     kal_free(why);
     return false;
 }
@@ -278,38 +209,12 @@ static bool load_file(kal_lua *lua, file *from)
 bool kal_files_load(kal_lua *lua)
 {
     file_list list = {0};
-    bool ok = visit(lua, &list, "nodes", 0, find_nodes);
-    if (ok && kind_of(lua, "plugins") == PATH_FOLDER)
-        ok = visit(lua, &list, "plugins", 0, find_plugins);
+    bool ok = find_nodes(lua, &list, "nodes", 0);
     if (list.len > 1)
         qsort(list.items, list.len, sizeof *list.items, compare_files);
     for (size_t i = 0; ok && i < list.len; i++)
-        ok = load_file(lua, &list.items[i]);
+        ok = load_file(lua, list.items[i]);
     list_deinit(&list);
-    return ok;
-}
-
-bool kal_files_load_beside(kal_lua *lua, const char *spec)
-{
-    file_list list = {0};
-    const char *slash = strrchr(spec, '/');
-    char *folder = slash != NULL ? kal_strndup(spec, (size_t)(slash - spec)) : kal_strdup(".");
-    find_in_plugin(lua, &list, folder);
-    if (list.len == 0) {
-        kal_buf path = {0};
-        kal_buf_printf(&path, "%.*s.lua", (int)(strlen(spec) - strlen(SPEC)), spec);
-        if (kind_of(lua, path.data) == PATH_FILE)
-            list_add(&list,
-                     (file){.path = kal_strdup(path.data), .add = "add", .origin = "plugin"});
-        kal_buf_deinit(&path);
-    }
-    bool ok = true;
-    for (size_t i = 0; ok && i < list.len; i++) {
-        list.items[i].replaces = true;
-        ok = load_file(lua, &list.items[i]);
-    }
-    list_deinit(&list);
-    kal_free(folder);
     return ok;
 }
 

@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "lua/host/plugins.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,10 +25,23 @@ typedef int kal_lua_ref;
 
 #define KAL_LUA_NONE 0
 
-/* A state with kal.* from home/lua, node types from home/nodes and home/plugins. NULL with one
- * clear line in error when a file does not load or the registry's invariants fail. */
-kal_lua *kal_lua_new(const char *home, kal_buf *error);
+/* A state with kal.* from home/lua, node types from home/nodes, and the plugins in force (borrowed;
+ * NULL: none). NULL with one clear line in error when a file does not load or the registry's
+ * invariants fail. */
+kal_lua *kal_lua_new(const char *home, kal_plugins *plugins, kal_buf *error);
 void kal_lua_free(kal_lua *lua);
+/* Takes over what is in force of its plugins now; true when that has changed anything. What has
+ * been made ready before, and the code known by its hash, stay. */
+bool kal_lua_adopt(kal_lua *lua);
+/* How often the types in force have changed. */
+uint64_t kal_lua_adoptions(const kal_lua *lua);
+/* {hash: artefact} of those plugins in force that `pins` ({type: hash}) names; the caller decrefs.
+ */
+json_t *kal_lua_artefacts(const kal_lua *lua, const json_t *pins);
+/* Makes the code of an artefact known by its hash, once; logs why it cannot. */
+void kal_lua_keep(kal_lua *lua, kal_str hash, kal_str artefact);
+/* The hashes of all code that is known by them, an array of texts; the caller decrefs. */
+json_t *kal_lua_kept(kal_lua *lua);
 /* Nodes with tenants' code may be published from now on: there are cells to run it in. */
 void kal_lua_allow_code(kal_lua *lua);
 /* Bytes in use by the state. */
@@ -38,9 +52,11 @@ size_t kal_lua_memory(const kal_lua *lua);
 json_t *kal_lua_types(kal_lua *lua);
 
 /* What a type says about one node with this config (NULL counts as {}): NULL when the type is
- * unknown, else an object, which the caller decrefs:
+ * unknown, else an object, which the caller decrefs. The type is a plugin's by the code with that
+ * hash; without one (p NULL), the type in force.
  *   category   "trigger" | "condition" | "wait" | "action" | "end"
  *   version    text
+ *   plugin     the hash of the plugin's code; absent for a built-in type
  *   problems   ["/duration: is invalid", …], empty when the config is right
  *   branches   the branch keys that need an edge; absent for a type that does not branch
  *   optional_branches  those that may have one; absent when none
@@ -51,10 +67,11 @@ json_t *kal_lua_types(kal_lua *lua);
  *              {"customer": true, "flow_caps": true, "caps": [{"channel", "window_ms"}],
  *              "flows": [ids], "segments": [ids]}
  *   join       "all" | "any" for a join */
-json_t *kal_lua_describe(kal_lua *lua, kal_str type, const json_t *config);
+json_t *kal_lua_describe(kal_lua *lua, kal_str type, kal_str hash, const json_t *config);
 
-/* A node ready to run. The type must be known. Free before the state. */
-kal_lua_node *kal_lua_node_new(kal_lua *lua, kal_str id, kal_str type, const json_t *config);
+/* A node ready to run. The type (by its hash, as above) must be known. Free before the state. */
+kal_lua_node *kal_lua_node_new(kal_lua *lua, kal_str id, kal_str type, kal_str hash,
+                               const json_t *config);
 void kal_lua_node_free(kal_lua *lua, kal_lua_node *node);
 
 /* An instance's context as nodes see it: the members of `context` (a JSON object's text) with

@@ -19,7 +19,7 @@ struct kal_lua_node {
 };
 
 typedef struct node_job {
-    kal_str id, type;
+    kal_str id, type, hash;
     const json_t *config;
     kal_lua_ref ref;
 } node_job;
@@ -32,15 +32,20 @@ static void create(kal_lua *lua, void *job)
     lua_pushlstring(L, node->type.p, node->type.n);
     lua_pushlstring(L, node->id.p, node->id.n);
     kal_value_push(L, lua->values, node->config);
-    lua_call(L, 3, 1);
+    if (node->hash.p != NULL)
+        lua_pushlstring(L, node->hash.p, node->hash.n);
+    else
+        lua_pushnil(L);
+    lua_call(L, 4, 1);
     if (lua_isnil(L, -1))
         luaL_error(L, "the type is unknown");
     node->ref = kal_state_ref(lua);
 }
 
-kal_lua_node *kal_lua_node_new(kal_lua *lua, kal_str id, kal_str type, const json_t *config)
+kal_lua_node *kal_lua_node_new(kal_lua *lua, kal_str id, kal_str type, kal_str hash,
+                               const json_t *config)
 {
-    node_job job = {.id = id, .type = type, .config = config};
+    node_job job = {.id = id, .type = type, .hash = hash, .config = config};
     if (!kal_state_enter(lua, create, &job)) {
         kal_log(KAL_LOG_ERROR, "node_not_made", "error", lua->reason.data, NULL);
         return NULL;

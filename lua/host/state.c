@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "lua/host/files.h"
 #include "lua/host/native.h"
+#include "lua/host/plugin_set.h"
 #include "lua/host/reason.h"
 
 #include <lauxlib.h>
@@ -110,6 +111,9 @@ static void open_kal(kal_lua *lua, void *job)
     lua->describe = function_of(lua, "kal.registry", "describe");
     lua->node = function_of(lua, "kal.registry", "node");
     lua->provider = function_of(lua, "kal.registry", "provider");
+    lua->adopt = function_of(lua, "kal.registry", "adopt");
+    lua->keep = function_of(lua, "kal.registry", "keep");
+    lua->kept = function_of(lua, "kal.registry", "kept");
     require(lua->L, "kal.runner");
     lua->run = function_of(lua, "kal.runner", "run");
     require(lua->L, "kal.expr");
@@ -170,15 +174,17 @@ static bool open_state(kal_lua *lua)
     return lua_pcall(lua->L, 1, 1, 0) == 0;
 }
 
-kal_lua *kal_lua_new(const char *home, kal_buf *error)
+kal_lua *kal_lua_new(const char *home, kal_plugins *plugins, kal_buf *error)
 {
     kal_lua *lua = kal_calloc(1, sizeof *lua);
     lua->home = home_of(home);
+    lua->plugins = plugins;
     if (!open_state(lua)) {
         kal_buf_puts(error, "there is no memory for a Lua state");
     } else if (!load(lua)) {
         kal_buf_add(error, lua->reason.data, lua->reason.len);
     } else {
+        (void)kal_lua_adopt(lua);
         return lua;
     }
     kal_lua_free(lua);
@@ -205,6 +211,7 @@ void kal_lua_free(kal_lua *lua)
     if (lua->L != NULL)
         lua_close(lua->L);
     json_decref(lua->event);
+    kal_plugin_set_unref(lua->adopted);
     kal_buf_deinit(&lua->reason);
     kal_buf_deinit(&lua->file);
     kal_free(lua->home);

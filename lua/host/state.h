@@ -17,13 +17,16 @@ struct kal_lua {
     char *home;
     kal_values *values;
     /* the Lua side's functions */
-    kal_lua_ref types, describe, node, provider, run, truth, check;
+    kal_lua_ref types, describe, node, provider, adopt, keep, kept, run, truth, check;
     kal_lua_ref segment_check, segment_compile, segments_load;
     kal_state_work work; /* of the protected call that begins */
     void *job;
     json_t *event;  /* that Lua has seen last, and keeps */
     kal_buf reason; /* of the last protected call that failed */
     kal_buf file;   /* the Lua file being read */
+    kal_plugins *plugins;
+    struct kal_plugin_set *adopted; /* of the plugins; NULL: none yet */
+    uint64_t adoptions;
 };
 
 /* Runs the work protected; false when it raised. */

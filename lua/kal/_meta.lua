@@ -115,6 +115,12 @@
 ---@field send fun(delivery: kal.Delivery): table what is to be done, {sink="log", line={…}}; and
 --- response, what a node that waits for the answer gets
 
+---@class kal.Inbound what plugins/NAME/inbound.lua returns
+---@field version string
+---@field summary string
+---@field verify? fun(request: table): boolean whether it comes from whom it should
+---@field parse fun(request: table): table what it tells
+
 ---@class kal.Delivery
 ---@field id string
 ---@field channel string

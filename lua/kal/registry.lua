@@ -1,12 +1,12 @@
 --- The node types and providers of this state: what the engine asks about them, and the invariants
---- that each must keep to be let in.
+--- that each must keep to be let in. Those in force are known by name; the code of plugins besides
+--- by its hash, so that a version walks by what it was published with.
 local native = require "kal.native"
+local contract = require "kal.contract"
+local plugin = require "kal.plugin"
 local schema = require "kal.schema"
 
 local registry = {}
-
-local CATEGORIES = { trigger = true, condition = true, wait = true, action = true, ["end"] = true }
-local FUNCTIONS = { "events", "filter", "lookback", "needs", "check", "join", "resume" }
 
 local ON_ERROR = {
   type = "string",
@@ -14,142 +14,173 @@ local ON_ERROR = {
   description = "What a failure does: fail (the default), continue, or the branch to follow.",
 }
 
----@type table<string, kal.Node>
-local nodes = {}
----@type table<string, table>
-local infos = {}
----@type table<string, kal.Provider>
-local providers = {}
----@type kal.Interceptor[] in the order they run
-local interceptors = {}
+---@class kal.Force what is in force
+---@field nodes table<string, kal.Node>
+---@field infos table<string, { origin: string, path: string, hash: string }> of the nodes
+---@field providers table<string, kal.Provider>
+---@field inbounds table<string, kal.Inbound>
+---@field interceptors table<string, kal.Interceptor>
+
+---@type kal.Force
+local force = { nodes = {}, infos = {}, providers = {}, inbounds = {}, interceptors = {} }
+---@type table<string, { node?: any, provider?: any, inbound?: any, interceptor?: any }>
+local codes = {}
 
 local function is_text(value)
   return type(value) == "string" and value ~= ""
 end
 
-local function optional_function(value)
-  return value == nil or type(value) == "function"
-end
-
-local function check_branches(branches)
-  if branches == nil or type(branches) == "function" then return true end
-  if type(branches) ~= "table" or #branches == 0 then
-    return nil, "branches is no list of keys and no function"
-  end
-  local seen = {}
-  for _, key in ipairs(branches) do
-    if not is_text(key) or seen[key] then return nil, "branches has a bad or a double key" end
-    seen[key] = true
-  end
-  return true
-end
-
-local function check_module(module, replaces)
-  if type(module) ~= "table" then return nil, "no table returned" end
-  if not is_text(module.type) or not module.type:find "^[a-z][a-z0-9_]*$" then
-    return nil, "type is no snake_case name"
-  end
-  if nodes[module.type] and not replaces then return nil, "the type is there already" end
-  if not CATEGORIES[module.category] then return nil, "unknown category" end
-  if not is_text(module.version) then return nil, "no version" end
-  if not is_text(module.summary) then return nil, "no summary" end
-  if type(module.execute) ~= "function" then return nil, "no execute" end
-  for _, name in ipairs(FUNCTIONS) do
-    if not optional_function(module[name]) then return nil, name .. " is no function" end
-  end
-  if module.category == "wait" and not module.resume then return nil, "a wait without resume" end
-  local ok, err = check_branches(module.branches)
-  if ok then ok, err = check_branches(module.optional_branches) end
-  if not ok then return nil, err end
-  if type(module.config) ~= "table" or module.config.type ~= "object" then
-    return nil, "config is no object schema"
-  end
-  return schema.check(module.config)
-end
-
---- Lets a node type in. It gains the `on_error` config that the engine handles for every node.
----@param module any what the file returned
----@param info kal.Origin
----@return true? ok
----@return string? err
-function registry.add(module, info)
-  local ok, err = check_module(module, info.replaces)
+--- A right module gains the `on_error` config that the engine handles for every node.
+local function check_node(module, path)
+  local ok, err = contract.node(module)
   if not ok then
     local name = type(module) == "table" and is_text(module.type) and module.type or "?"
-    return nil, info.path .. ": node type " .. name .. ": " .. err
+    return nil, path .. ": node type " .. name .. ": " .. err
   end
   module.config.properties = module.config.properties or {}
   module.config.properties.on_error = ON_ERROR
-  nodes[module.type], infos[module.type] = module, info
   return true
+end
+
+local function add_node(into, module, info)
+  local ok, err = check_node(module, info.path)
+  if not ok then return nil, err end
+  if into.nodes[module.type] then
+    return nil, info.path .. ": node type " .. module.type .. ": the type is there already"
+  end
+  into.nodes[module.type], into.infos[module.type] = module, info
+  return true
+end
+
+--- Lets what is no node type in under its plugin's name.
+local function add_named(into, part, kind, name, module, info)
+  local ok, err = contract[kind](module)
+  if ok and into[part][name] then ok, err = nil, "the " .. kind .. " is there already" end
+  if not ok then return nil, info.path .. ": " .. kind .. " " .. tostring(name) .. ": " .. err end
+  into[part][name] = module
+  return true
+end
+
+local function add_provider(into, name, module, info)
+  return add_named(into, "providers", "provider", name, module, info)
+end
+
+local function add_inbound(into, name, module, info)
+  return add_named(into, "inbounds", "inbound", name, module, info)
+end
+
+local function add_interceptor(into, name, module, info)
+  return add_named(into, "interceptors", "interceptor", name, module, info)
+end
+
+--- Lets a node type in.
+---@param module any what the file returned
+---@param info { origin: string, path: string, hash: string }
+---@return true? ok
+---@return string? err
+function registry.add(module, info)
+  return add_node(force, module, info)
 end
 
 --- Lets a provider in: {summary, version, channels, send(delivery) → what is to be done}.
 ---@param name string
 ---@param module any
----@param info kal.Origin
+---@param info { origin: string, path: string, hash: string }
 ---@return true? ok
 ---@return string? err
 function registry.add_provider(name, module, info)
-  local err
-  if type(module) ~= "table" then err = "no table returned"
-  elseif providers[name] and not info.replaces then err = "the provider is there already"
-  elseif type(module.send) ~= "function" then err = "no send"
-  elseif not is_text(module.version) then err = "no version"
-  elseif not is_text(module.summary) then err = "no summary"
-  elseif type(module.channels) ~= "table" or #module.channels == 0 then err = "no channels"
-  end
-  if err then return nil, info.path .. ": provider " .. tostring(name) .. ": " .. err end
-  providers[name] = module
-  return true
-end
-
-local function check_types(types)
-  if types == nil then return true end
-  if type(types) ~= "table" or #types == 0 then return false end
-  for _, name in ipairs(types) do
-    if not is_text(name) then return false end
-  end
-  return true
-end
-
-local function check_interceptor(module)
-  if type(module) ~= "table" then return "no table returned" end
-  if not is_text(module.version) then return "no version" end
-  if not is_text(module.summary) then return "no summary" end
-  local priority = module.priority
-  if type(priority) ~= "number" or priority ~= priority then return "priority is no number" end
-  if not check_types(module.types) then return "types is no list of node types" end
-  for _, name in ipairs { "before", "after" } do
-    if not optional_function(module[name]) then return name .. " is no function" end
-  end
-  if not module.before and not module.after then return "neither before nor after" end
+  return add_provider(force, name, module, info)
 end
 
 --- Lets an interceptor in: {version, summary, priority, types?, before?, after?}. It sees the nodes
 --- that are made afterwards.
 ---@param name string
 ---@param module any
----@param info kal.Origin
+---@param info { origin: string, path: string, hash: string }
 ---@return true? ok
 ---@return string? err
 function registry.add_interceptor(name, module, info)
-  local err, kept = check_interceptor(module), {}
-  for _, other in ipairs(interceptors) do
-    if other.name ~= name then kept[#kept + 1] = other
-    elseif not info.replaces then err = err or "the interceptor is there already" end
+  return add_interceptor(force, name, module, info)
+end
+
+--- The code of an artefact (JSON {files: {path: text}}), loaded once.
+local function load_artefact(hash, artefact, path)
+  if codes[hash] then return codes[hash] end
+  local given, err = native.decode(artefact)
+  local files = type(given) == "table" and given.files
+  if type(files) ~= "table" then return nil, path .. ": " .. (err or "no files") end
+  local ok, loaded = pcall(plugin.load, files, path)
+  if ok then return loaded end
+  local why = type(loaded) == "string" and loaded or "an error that is no text"
+  return nil, why:find(path, 1, true) and why or path .. ": " .. why
+end
+
+local function add_plugin(into, given)
+  local loaded, err = load_artefact(given.hash, given.artefact, given.path)
+  if not loaded then return nil, err end
+  local info = { origin = "plugin", path = given.path, hash = given.hash }
+  local ok = true
+  if loaded.node ~= nil then ok, err = add_node(into, loaded.node, info) end
+  if ok and loaded.provider ~= nil then
+    ok, err = add_provider(into, given.name, loaded.provider, info)
   end
-  if err then return nil, info.path .. ": interceptor " .. tostring(name) .. ": " .. err end
-  kept[#kept + 1] = {
-    name = name, priority = module.priority, types = module.types,
-    before = module.before, after = module.after,
-  }
-  table.sort(kept, function(a, b)
-    if a.priority ~= b.priority then return a.priority < b.priority end
-    return a.name < b.name
-  end)
-  interceptors = kept
+  if ok and loaded.inbound ~= nil then
+    ok, err = add_inbound(into, given.name, loaded.inbound, info)
+  end
+  if ok and loaded.interceptor ~= nil then
+    ok, err = add_interceptor(into, given.name, loaded.interceptor, info)
+  end
+  if ok then codes[given.hash] = loaded end
+  return ok, err
+end
+
+--- Puts these plugins in force, and no others; nothing changes when one of them is refused.
+---@param plugins { name: string, path: string, hash: string, artefact: string }[]
+---@return true? ok
+---@return string? err
+---@return integer? at of the one refused
+function registry.adopt(plugins)
+  local into = { nodes = {}, infos = {}, providers = {}, inbounds = {}, interceptors = {} }
+  for name, info in pairs(force.infos) do
+    if info.origin == "builtin" then
+      into.nodes[name], into.infos[name] = force.nodes[name], info
+    end
+  end
+  for at, given in ipairs(plugins) do
+    local ok, err = add_plugin(into, given)
+    if not ok then return nil, err, at end
+  end
+  force = into
   return true
+end
+
+local function copy_of(list)
+  local copy = {}
+  for key, value in pairs(list) do copy[key] = value end
+  return copy
+end
+
+--- Puts a plugin in force in the place of what has its names: the one whose spec is run.
+---@param given { name: string, path: string, hash: string, artefact: string }
+---@return true? ok
+---@return string? err
+function registry.replace(given)
+  local loaded, err = load_artefact(given.hash, given.artefact, given.path)
+  if not loaded then return nil, err end
+  local into = {}
+  for part, list in pairs(force) do into[part] = copy_of(list) end
+  local type_name = type(loaded.node) == "table" and loaded.node.type
+  local there = type_name and into.infos[type_name]
+  if there and there.origin == "plugin" then
+    into.nodes[type_name], into.infos[type_name] = nil, nil
+  end
+  for _, part in ipairs { "providers", "inbounds", "interceptors" } do
+    into[part][given.name] = nil
+  end
+  local ok
+  ok, err = add_plugin(into, given)
+  if ok then force = into end
+  return ok, err
 end
 
 local function wants(interceptor, type)
@@ -160,22 +191,75 @@ local function wants(interceptor, type)
   return false
 end
 
---- The interceptors of a node type in their order; nil for none.
+--- The interceptors of a node type: lower priorities first, names between equals; nil for none.
 local function interceptors_of(type)
   local list
-  for _, interceptor in ipairs(interceptors) do
-    if wants(interceptor, type) then
+  for name, module in pairs(force.interceptors) do
+    if wants(module, type) then
       list = list or {}
-      list[#list + 1] = interceptor
+      list[#list + 1] = { name = name, priority = module.priority, before = module.before,
+        after = module.after }
     end
   end
+  if list then
+    table.sort(list, function(a, b)
+      if a.priority ~= b.priority then return a.priority < b.priority end
+      return a.name < b.name
+    end)
+  end
+  return list
+end
+
+--- Keeps the code that a version was published with.
+---@param hash string
+---@param artefact string
+---@return true? ok
+---@return string? err
+function registry.keep(hash, artefact)
+  if codes[hash] then return true end
+  local path = "plugins/@" .. hash:sub(1, 12)
+  local loaded, err = load_artefact(hash, artefact, path)
+  if not loaded then return nil, err end
+  local ok
+  ok, err = check_node(loaded.node, path .. "/node.lua")
+  if not ok then return nil, err end
+  codes[hash] = loaded
+  return true
+end
+
+--- The hashes of the code that is kept.
+---@return string[]
+function registry.kept()
+  local list = native.array {}
+  for hash in pairs(codes) do list[#list + 1] = hash end
   return list
 end
 
 ---@param name string
 ---@return kal.Provider?
 function registry.provider(name)
-  return providers[name]
+  return force.providers[name]
+end
+
+---@param name string
+---@return kal.Inbound?
+function registry.inbound(name)
+  return force.inbounds[name]
+end
+
+--- A type by the code with that hash; without one, the type in force.
+local function module_of(name, hash)
+  if hash == nil then return force.nodes[name] end
+  local module = codes[hash] and codes[hash].node
+  if type(module) == "table" and module.type == name then return module end
+  return nil
+end
+
+--- The hash of a plugin's type; nil of a built-in one.
+local function plugin_of(name, hash)
+  if hash ~= nil then return hash end
+  local info = force.infos[name]
+  return info.origin == "plugin" and info.hash or nil
 end
 
 --- Whether a provider is there and sends by the channel.
@@ -184,7 +268,7 @@ end
 ---@return true?
 ---@return string? err
 function registry.check_provider(name, channel)
-  local provider = providers[name]
+  local provider = force.providers[name]
   if not provider then return nil, "is not installed" end
   for _, known in ipairs(provider.channels) do
     if known == channel then return true end
@@ -214,8 +298,8 @@ end
 ---@return table[]
 function registry.types()
   local list = native.array {}
-  for name, module in pairs(nodes) do
-    local info = infos[name]
+  for name, module in pairs(force.nodes) do
+    local info = force.infos[name]
     list[#list + 1] = {
       type = name,
       category = module.category,
@@ -291,9 +375,10 @@ end
 --- Never raises, whatever the config is.
 ---@param name string
 ---@param config any nil and null count as {}
+---@param hash? string of the plugin's code; nil: the type in force
 ---@return table?
-function registry.describe(name, config)
-  local module = nodes[name]
+function registry.describe(name, config, hash)
+  local module = module_of(name, hash)
   if not module then return nil end
   if config == nil or config == native.null then config = {} end
   local filled = config_of(module, config)
@@ -301,6 +386,7 @@ function registry.describe(name, config)
   return {
     category = module.category,
     version = module.version,
+    plugin = plugin_of(name, hash),
     problems = problems_of(module, config, filled),
     branches = branches_of(module, filled),
     optional_branches = texts(module.optional_branches),
@@ -316,9 +402,10 @@ end
 ---@param name string
 ---@param id string
 ---@param config any
+---@param hash? string as for describe
 ---@return kal.RunnableNode?
-function registry.node(name, id, config)
-  local module = nodes[name]
+function registry.node(name, id, config, hash)
+  local module = module_of(name, hash)
   if not module then return nil end
   local filled = config_of(module, config)
   local branches = {}

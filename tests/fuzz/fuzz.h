@@ -46,7 +46,9 @@ static inline kal_lua *fuzz_lua(void)
 
     if (*lua)
         return *lua;
-    *lua = kal_lua_new(".", &error);
+    kal_plugins *plugins = kal_plugins_new(".", "", &error);
+    *lua = kal_lua_new(".", plugins, &error);
+    kal_plugins_free(plugins); /* nothing is adopted later */
     if (!*lua) {
         fprintf(stderr, "%s\n", error.data);
         abort();

@@ -14,7 +14,7 @@ static void check_both(kal_str text)
     if (!value) /* no UTF-8: no JSON has it */
         return;
     json_t *config = json_pack("{s:o}", "duration", value);
-    json_t *told = kal_lua_describe(fuzz_lua(), kal_str_of("wait"), config);
+    json_t *told = kal_lua_describe(fuzz_lua(), kal_str_of("wait"), (kal_str){0}, config);
     bool lua_takes = json_array_size(json_object_get(told, "problems")) == 0;
     KEEP(lua_takes == kal_clock_duration(text, &ms));
     json_decref(told);

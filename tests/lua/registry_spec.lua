@@ -117,7 +117,56 @@ describe("registry", function()
     assert.same({ nil, "p.lua: provider p: the provider is there already" },
       { registry.add_provider("p", provider, info "p.lua") })
     assert.same({ nil, "q.lua: provider q: no send" },
-      { registry.add_provider("q", { version = "1" }, info "q.lua") })
+      { registry.add_provider("q", { version = "1", summary = "S." }, info "q.lua") })
+  end)
+
+  it("puts plugins in force together, or none of them", function()
+    local function code(type, summary)
+      return native.encode { files = { ["node.lua"] = string.format([[return {
+        type = %q, category = "action", version = "1", summary = %q,
+        config = { type = "object" }, execute = function() return %q end }]],
+        type, summary, summary) } }
+    end
+    local function given(name, hash, artefact)
+      return { name = name, path = "plugins/" .. name, hash = hash, artefact = artefact }
+    end
+    local first = given("a", "hash-a", code("speak", "old"))
+    assert.is_true(registry.adopt { first })
+    assert.equal("hash-a", registry.describe("speak", {}).plugin)
+    assert.is_nil(registry.describe("wait", {}).plugin)
+    local second = given("a", "hash-b", code("speak", "new"))
+    assert.same({ nil, "plugins/b: node type speak: the type is there already", 2 },
+      { registry.adopt { second, given("b", "hash-c", code("speak", "other")) } })
+    assert.same({ nil, "plugins/b: no files", 1 }, { registry.adopt { given("b", "x", "{}") } })
+    assert.equal("old", registry.node("speak", "n", {}).execute())
+    assert.is_true(registry.adopt { second })
+    assert.equal("new", registry.node("speak", "n", {}).execute())
+    assert.equal("old", registry.node("speak", "n", {}, "hash-a").execute())
+    assert.equal("hash-a", registry.describe("speak", {}, "hash-a").plugin)
+    assert.is_true(registry.adopt {})
+    assert.is_nil(registry.node("speak", "n", {}))
+    assert.equal("new", registry.node("speak", "n", {}, "hash-b").execute())
+    assert.is_table(registry.node("wait", "n", {}))
+    for _, pair in ipairs { { "speak", "hash-x" }, { "wait", "hash-a" } } do
+      assert.is_nil(registry.node(pair[1], "n", {}, pair[2]))
+      assert.is_nil(registry.describe(pair[1], {}, pair[2]))
+    end
+  end)
+
+  it("keeps the code of an artefact", function()
+    local artefact = native.encode { files = { ["node.lua"] = [[return { type = "kept",
+      category = "action", version = "1", summary = "S.", config = { type = "object" },
+      execute = function() return require "plugin.word" end }]], ["word.lua"] = "return 'w'" } }
+    assert.is_true(registry.keep("hash-k", artefact))
+    assert.equal("w", registry.node("kept", "n", {}, "hash-k").execute())
+    assert.is_nil(registry.node("kept", "n", {}))
+    assert.same({ nil, "plugins/@hash-l: no files" }, { registry.keep("hash-l", "[]") })
+    assert.same({ nil, "plugins/@hash-m/node.lua: node type ?: no table returned" },
+      { registry.keep("hash-m", [[{"files":{"part.lua":""}}]]) })
+    local kept = {}
+    for _, hash in ipairs(registry.kept()) do kept[hash] = true end
+    assert.is_true(kept["hash-k"])
+    assert.is_nil(kept["hash-l"] or kept["hash-m"])
   end)
 
   it("survives a plugin whose functions raise", function()

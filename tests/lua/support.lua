@@ -2,6 +2,7 @@
 --- an engine.
 local lfs = require "lfs"
 local native = require "kal.native"
+local plugin = require "kal.plugin"
 local registry = require "kal.registry"
 local runner = require "kal.runner"
 
@@ -22,27 +23,39 @@ local function each_file(folder, visit)
   end
 end
 
+--- What the entry files of each plugin return: {path, name, module}.
+local function plugin_files(entry)
+  local plugins, list = {}, {}
+  each_file("plugins", function(path)
+    local name, within = path:match "^plugins/([^/]+)/(.+)$"
+    if not name then name, within = path:match "^plugins/(.+)%.lua$", "node.lua" end
+    local file = assert(io.open(path))
+    plugins[name] = plugins[name] or {}
+    plugins[name][within] = file:read "*a"
+    file:close()
+  end)
+  for name, files in pairs(plugins) do
+    local path = "plugins/" .. name
+    local module = plugin.load(files, path)[entry]
+    if module then
+      list[#list + 1] = { path = path .. "/" .. entry .. ".lua", name = name, module = module }
+    end
+  end
+  return list
+end
+
 --- Every file that holds a node type, the plugins' too: {path, module}.
 function support.node_files()
-  local list = {}
-  local function take(path) list[#list + 1] = { path = path, module = dofile(path) } end
-  each_file("nodes", take)
-  each_file("plugins", function(path)
-    local name = path:match "^plugins/(.+)%.lua$"
-    local is_single = name:match "^[^/]+$" and not name:match "_spec$"
-    if is_single or name:match "^[^/]+/node$" then take(path) end
+  local list = plugin_files "node"
+  each_file("nodes", function(path)
+    list[#list + 1] = { path = path, module = dofile(path) }
   end)
   return list
 end
 
 --- Every plugins/NAME/provider.lua: {path, name, module}.
 function support.provider_files()
-  local list = {}
-  each_file("plugins", function(path)
-    local name = path:match "^plugins/([^/]+)/provider%.lua$"
-    if name then list[#list + 1] = { path = path, name = name, module = dofile(path) } end
-  end)
-  return list
+  return plugin_files "provider"
 end
 
 --- Fills the registry, once.

@@ -1,6 +1,6 @@
 -- Publishes a draft version and makes its flow active; raises KL002 when anything has moved since
 -- it was read: $1 flow, $2 number, $3 status and $4 active version as read, $5 journey time,
--- $6 node types, $7 who.
+-- $6 node types, $7 who, $8 plugins, $9 their artefacts by hash.
 WITH moved AS (
     UPDATE flow SET status = 'active', active_version = $2::int4, updated_at = $5::timestamptz,
         paused_at = NULL, paused_ms = paused_ms
@@ -12,8 +12,12 @@ WITH moved AS (
     WHERE flow_id = (SELECT id FROM moved) AND number = $4::int4 AND status = 'published'
 ), published AS (
     UPDATE flow_version SET status = 'published', published_at = $5::timestamptz,
-        node_types = $6::json, published_by = $7::text
+        node_types = $6::json, published_by = $7::text, plugins = $8::json
     WHERE flow_id = (SELECT id FROM moved) AND number = $2::int4 AND status = 'draft'
     RETURNING number
+), kept AS (
+    INSERT INTO artefact (hash, content, created_at)
+    SELECT key, value, $5::timestamptz FROM json_each_text($9::json) ORDER BY key
+    ON CONFLICT DO NOTHING
 )
 SELECT kal_expect(count(*), 1, 'the flow or its draft has moved') FROM published;

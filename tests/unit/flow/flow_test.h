@@ -17,7 +17,9 @@
 static inline int open_lua(void **state)
 {
     kal_buf error = {0};
-    *state = kal_lua_new(".", &error);
+    kal_plugins *plugins = kal_plugins_new(".", "", &error);
+    *state = kal_lua_new(".", plugins, &error);
+    kal_plugins_free(plugins); /* nothing is adopted later */
     if (!*state)
         print_error("%s\n", error.data);
     kal_buf_deinit(&error);
@@ -77,7 +79,7 @@ static inline void assert_problems(kal_lua *lua, const json_t *graph, ...)
         fail_msg("%zu problems, not %zu", json_array_size(problems), count);
     }
     json_t *hard = json_array();
-    kal_graph *compiled = kal_graph_new(lua, graph, hard);
+    kal_graph *compiled = kal_graph_new(lua, graph, NULL, hard);
     assert_int_equal(compiled == NULL, json_array_size(hard) > 0);
     for (size_t i = 0; i < json_array_size(hard); i++)
         assert_problem(problems, json_string_value(json_array_get(hard, i)));

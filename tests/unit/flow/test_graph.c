@@ -17,7 +17,7 @@ static kal_graph *compiled(kal_lua *lua, const char *name)
 {
     json_t *graph = fixture(name);
     assert_problems(lua, graph, NULL);
-    kal_graph *g = kal_graph_new(lua, graph, NULL);
+    kal_graph *g = kal_graph_new(lua, graph, NULL, NULL);
     assert_non_null(g);
     json_decref(graph);
     return g;
@@ -150,7 +150,7 @@ static void segments_are_needed_up_to_the_wait_before(void **state)
         "{'source':'d','target':'out','branch':'false'},{'source':'n','target':'out','branch':'"
         "true'},"
         "{'source':'n','target':'out','branch':'false'}]}");
-    kal_graph *g = kal_graph_new(*state, graph, NULL);
+    kal_graph *g = kal_graph_new(*state, graph, NULL, NULL);
     size_t n;
     assert_non_null(g);
     assert_non_null(kal_graph_segments(g, &n));
@@ -170,7 +170,7 @@ static void a_left_out_config_is_an_empty_one(void **state)
                             "{'id':'t','type':'add_tag','config':{'tag':'x','on_error':'oops'}}],"
                             "'edges':[{'source':'in','target':'t'},"
                             "{'source':'t','target':'out','branch':'oops'}]}");
-    kal_graph *g = kal_graph_new(*state, graph, NULL);
+    kal_graph *g = kal_graph_new(*state, graph, NULL, NULL);
     assert_non_null(g);
     assert_true(json_is_object(node_of(g, "out")->config));
     assert_true(kal_str_is(node_of(g, "t")->on_error, "oops"));
@@ -220,13 +220,13 @@ static void a_graph_outlives_the_rules_of_its_publication(void **state)
                             "'exit_criteria':{'condition':'gone('},'frequency_cap':7}");
     kal_graph_check(*state, graph, checked);
     assert_int_equal(json_array_size(checked), 8);
-    kal_graph *g = kal_graph_new(*state, graph, problems);
+    kal_graph *g = kal_graph_new(*state, graph, NULL, problems);
     assert_non_null(g);
     assert_edge(g, "in", 0, "q", "gone");
     kal_graph_free(g);
     json_object_set_new(json_array_get(json_object_get(graph, "nodes"), 1), "type",
                         json_string("uninstalled"));
-    assert_null(kal_graph_new(*state, graph, problems));
+    assert_null(kal_graph_new(*state, graph, NULL, problems));
     assert_int_equal(json_array_size(problems), 1);
     assert_problem(problems, "node q: unknown type uninstalled");
     json_decref(checked);
@@ -237,7 +237,7 @@ static void a_graph_outlives_the_rules_of_its_publication(void **state)
 static void the_largest_graph_works(void **state)
 {
     json_t *graph = large_graph(1000, 5000);
-    kal_graph *g = kal_graph_new(*state, graph, NULL);
+    kal_graph *g = kal_graph_new(*state, graph, NULL, NULL);
     assert_non_null(g);
     assert_int_equal(kal_graph_count(g), 1000);
     assert_true(kal_graph_reaches(g, 0, 999));
@@ -277,7 +277,7 @@ static void problems_are_bounded(void **state)
         json_array_append_new(edges, edge_json(2000 + i, 7000 + i));
     json_t *problems = problems_of(*state, graph);
     assert_int_equal(json_array_size(problems), 1000);
-    assert_null(kal_graph_new(*state, graph, NULL));
+    assert_null(kal_graph_new(*state, graph, NULL, NULL));
     json_decref(problems);
     json_decref(graph);
 }

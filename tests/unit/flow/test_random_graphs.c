@@ -161,7 +161,7 @@ static void assert_edges(const model *m, const kal_graph *g)
 static bool needs_customer(kal_lua *lua, const model *m, uint32_t i)
 {
     json_t *config = config_of(m->type[i]);
-    json_t *described = kal_lua_describe(lua, kal_str_of(m->type[i]), config);
+    json_t *described = kal_lua_describe(lua, kal_str_of(m->type[i]), (kal_str){0}, config);
     bool needs = json_is_true(json_object_get(json_object_get(described, "needs"), "customer"));
     json_decref(described);
     json_decref(config);
@@ -191,7 +191,7 @@ static void right_graphs_compile_to_what_they_show(void **state)
     for (uint64_t seed = 1; seed <= ROUNDS; seed++) {
         draw(&m, seed);
         assert_problems(*state, m.graph, NULL);
-        kal_graph *g = kal_graph_new(*state, m.graph, NULL);
+        kal_graph *g = kal_graph_new(*state, m.graph, NULL, NULL);
         assert_int_equal(kal_graph_count(g), m.n);
         for (uint32_t from = 0; from < m.n; from++)
             for (uint32_t to = 0; to < m.n; to++)
@@ -244,7 +244,7 @@ static void a_cycle_is_always_found(void **state)
         json_t *problems = problems_of(*state, m.graph);
         assert_int_equal(json_array_size(problems), 1);
         assert_cycle(&m, json_string_value(json_array_get(problems, 0)));
-        assert_null(kal_graph_new(*state, m.graph, NULL));
+        assert_null(kal_graph_new(*state, m.graph, NULL, NULL));
         json_decref(problems);
         json_decref(m.graph);
     }

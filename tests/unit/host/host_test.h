@@ -30,10 +30,15 @@ static const char REGISTRY[] =
     "  providers[name] = module\n"
     "  return true\n"
     "end\n"
-    "function registry.add_interceptor(name, module, info)\n"
-    "  info.type, infos[#infos + 1] = name, info\n"
-    "  return type(module) == 'table' or nil, info.path .. ': no table returned'\n"
+    "function registry.adopt(plugins)\n"
+    "  for _, plugin in ipairs(plugins) do\n"
+    "    local files = require 'kal.native'.decode(plugin.artefact).files\n"
+    "    providers[plugin.name] = assert(loadstring(files['provider.lua']))()\n"
+    "  end\n"
+    "  return true\n"
     "end\n"
+    "function registry.keep() return true end\n"
+    "function registry.kept() return require 'kal.native'.array {} end\n"
     "function registry.types() return require 'kal.native'.array(infos) end\n"
     "function registry.describe(name, config)\n"
     "  local module = nodes[name]\n"
@@ -115,10 +120,13 @@ static inline char *host_home_new(void)
     return home;
 }
 
+/* With the plugins that are there now. */
 static inline kal_lua *host_open(const char *home)
 {
     kal_buf error = {0};
-    kal_lua *lua = kal_lua_new(home, &error);
+    kal_plugins *plugins = kal_plugins_new(home, "", &error);
+    kal_lua *lua = kal_lua_new(home, plugins, &error);
+    kal_plugins_free(plugins); /* nothing is adopted later */
     if (lua == NULL)
         fail_msg("%s", error.data);
     kal_buf_deinit(&error);

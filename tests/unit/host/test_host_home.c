@@ -5,7 +5,7 @@
 static void assert_not_loaded(const char *home, const char *reason)
 {
     kal_buf error = {0};
-    assert_null(kal_lua_new(home, &error));
+    assert_null(kal_lua_new(home, NULL, &error));
     assert_true(error.len > 0);
     if (strstr(error.data, reason) == NULL)
         fail_msg("\"%s\" is not in: %s", reason, error.data);
@@ -27,9 +27,9 @@ static void test_a_broken_file_is_named(void **state)
     with_file("nodes/wait/bad.lua", "return {", "nodes/wait/bad.lua:1: unexpected");
     with_file("nodes/bad.lua", "error 'no'", "nodes/bad.lua:1: no");
     with_file("nodes/bad.lua", "error('no', 0)", "nodes/bad.lua: no");
-    with_file("plugins/shop/node.lua", "return 5", "plugins/shop/node.lua: no table returned");
-    with_file("plugins/x.lua", "\x1bLJ\x02", "plugins/x.lua: attempt to load chunk");
-    with_file("plugins/x.lua", "require 'kal.nothing'", "plugins/x.lua:1: module 'kal.nothing'");
+    with_file("nodes/x/bad.lua", "return 5", "nodes/x/bad.lua: no table returned");
+    with_file("nodes/x.lua", "\x1bLJ\x02", "nodes/x.lua: attempt to load chunk");
+    with_file("nodes/x.lua", "require 'kal.nothing'", "nodes/x.lua:1: module 'kal.nothing'");
     with_file("lua/kal/expr.lua", "return {}", "kal.expr has no function truth");
     with_file("lua/kal/runner.lua", "local x = ", "lua/kal/runner.lua:1");
 }
@@ -40,54 +40,29 @@ static void test_a_missing_home_is_told(void **state)
     assert_not_loaded("/tmp/kal-host-is-not-there", "kal.registry");
 }
 
-static void test_types_come_from_nodes_and_plugins_with_their_hash(void **state)
+static void test_types_come_from_nodes_with_their_hash(void **state)
 {
     (void)state;
     char *home = host_home_new();
     host_write(home, "nodes/.hidden.lua", "error 'hidden'");
     host_write(home, "nodes/README.md", "no Lua");
-    host_write(home, "plugins/one.lua", "return { type = 'one' }");
-    host_write(home, "plugins/two/node.lua", "return { type = 'two' }");
-    host_write(home, "plugins/two/helper.lua", "error 'not loaded by itself'");
+    host_write(home, "nodes/wait/one.lua", "return { type = 'one' }");
     kal_lua *lua = host_open(home);
     json_t *types = kal_lua_types(lua);
     kal_buf text = {0};
     kal_json_write(&text, types);
-    assert_int_equal(json_array_size(types), 3);
+    assert_int_equal(json_array_size(types), 2);
     json_t *first = json_array_get(types, 0);
     assert_true(kal_str_is(kal_json_get_str(first, "type"), "code"));
     assert_true(kal_str_is(kal_json_get_str(first, "origin"), "builtin"));
     assert_true(kal_str_is(kal_json_get_str(first, "path"), "nodes/action/code.lua"));
     json_t *second = json_array_get(types, 1);
-    assert_true(kal_str_is(kal_json_get_str(second, "origin"), "plugin"));
     assert_true(kal_str_is(kal_json_get_str(second, "hash"), /* of the file's bytes */
                            "b142a90d259566a4521b084b78626d79e0f887975c776b69aa5ecdaea32c8b4f"));
     json_decref(types);
     kal_buf_deinit(&text);
     kal_lua_free(lua);
     kal_temp_dir_free(home);
-}
-
-/* A spec that were taken for a plugin would keep the server from starting. */
-static void test_specs_are_no_plugins_and_interceptors_are(void **state)
-{
-    (void)state;
-    char *home = host_home_new();
-    host_write(home, "plugins/one.lua", "return { type = 'one' }");
-    host_write(home, "plugins/one_spec.lua", "error 'a spec'");
-    host_write(home, "plugins/guard/interceptor.lua", "return {}");
-    host_write(home, "plugins/guard/interceptor_spec.lua", "error 'a spec'");
-    kal_lua *lua = host_open(home);
-    json_t *types = kal_lua_types(lua);
-    assert_int_equal(json_array_size(types), 3);
-    json_t *guard = json_array_get(types, 1);
-    assert_true(kal_str_is(kal_json_get_str(guard, "type"), "guard"));
-    assert_true(kal_str_is(kal_json_get_str(guard, "path"), "plugins/guard/interceptor.lua"));
-    json_decref(types);
-    kal_lua_free(lua);
-    kal_temp_dir_free(home);
-    with_file("plugins/guard/interceptor.lua", "return 5",
-              "plugins/guard/interceptor.lua: no table");
 }
 
 static void test_nothing_makes_a_global_after_loading(void **state)
@@ -121,7 +96,8 @@ static kal_outcome run(kal_lua *lua, const char *type, const char *config_text, 
     char error[160];
     kal_outcome out;
     json_t *config = kal_json_parse(kal_str_of(config_text), error);
-    kal_lua_node *node = kal_lua_node_new(lua, kal_str_of("n1"), kal_str_of(type), config);
+    kal_lua_node *node =
+        kal_lua_node_new(lua, kal_str_of("n1"), kal_str_of(type), (kal_str){0}, config);
     json_decref(config);
     assert_non_null(node);
     kal_lua_call call = {.node = node, .now_ms = now_ms, .trigger = trigger};
@@ -181,13 +157,13 @@ static void test_the_real_types_describe_themselves(void **state)
     json_array_foreach(types, i, type)
     {
         kal_str name = kal_json_get_str(type, "type");
-        json_t *about = kal_lua_describe(lua, name, NULL);
+        json_t *about = kal_lua_describe(lua, name, (kal_str){0}, NULL);
         assert_true(json_is_array(json_object_get(about, "problems")));
         assert_true(
             kal_str_eq(kal_json_get_str(about, "category"), kal_json_get_str(type, "category")));
         json_decref(about);
     }
-    assert_null(kal_lua_describe(lua, kal_str_of("no_such_type"), NULL));
+    assert_null(kal_lua_describe(lua, kal_str_of("no_such_type"), (kal_str){0}, NULL));
     json_decref(types);
     kal_lua_free(lua);
 }
@@ -197,8 +173,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_broken_file_is_named),
         cmocka_unit_test(test_a_missing_home_is_told),
-        cmocka_unit_test(test_types_come_from_nodes_and_plugins_with_their_hash),
-        cmocka_unit_test(test_specs_are_no_plugins_and_interceptors_are),
+        cmocka_unit_test(test_types_come_from_nodes_with_their_hash),
         cmocka_unit_test(test_nothing_makes_a_global_after_loading),
         cmocka_unit_test(test_the_real_wait_waits_and_ends),
         cmocka_unit_test(test_the_real_condition_branches),

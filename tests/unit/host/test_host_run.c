@@ -36,7 +36,8 @@ static int teardown(void **state)
 static kal_lua_node *code_node(fixture *f, const char *body)
 {
     json_t *config = json_pack("{s:s}", "body", body);
-    kal_lua_node *node = kal_lua_node_new(f->lua, kal_str_of("n1"), kal_str_of("code"), config);
+    kal_lua_node *node =
+        kal_lua_node_new(f->lua, kal_str_of("n1"), kal_str_of("code"), (kal_str){0}, config);
     json_decref(config);
     assert_non_null(node);
     return node;
@@ -288,7 +289,7 @@ static void test_a_node_that_is_not_installed_fails(void **state)
     fixture *f = *state;
     kal_outcome out;
     kal_lua_call call = {.context = context(f, "{}")};
-    assert_null(kal_lua_node_new(f->lua, kal_str_of("n"), kal_str_of("gone"), NULL));
+    assert_null(kal_lua_node_new(f->lua, kal_str_of("n"), kal_str_of("gone"), (kal_str){0}, NULL));
     kal_lua_run(f->lua, &call, f->arena, &out);
     assert_int_equal(out.kind, KAL_OUTCOME_FAIL);
     assert_text(out.reason, "the node's type is not installed");

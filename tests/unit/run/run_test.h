@@ -101,7 +101,9 @@ static inline kal_lua *test_lua_new(void)
     for (size_t i = 0; i < sizeof test_types / sizeof *test_types; i++)
         dir_write(plugins, test_types[i][0], test_types[i][1]);
     kal_buf error = {0};
-    kal_lua *lua = kal_lua_new(home, &error);
+    kal_plugins *dropped_in = kal_plugins_new(home, "", &error);
+    kal_lua *lua = kal_lua_new(home, dropped_in, &error);
+    kal_plugins_free(dropped_in); /* nothing is adopted later */
     kal_temp_dir_free(home);
     if (!lua)
         fail_msg("%s", error.data);
@@ -175,7 +177,7 @@ static inline json_t *graph_of(const char *at)
 
 static inline kal_graph *graph_new(kal_lua *lua, json_t *json)
 {
-    kal_graph *graph = kal_graph_new(lua, json, NULL);
+    kal_graph *graph = kal_graph_new(lua, json, NULL, NULL);
     if (!graph) {
         json_t *problems = json_array();
         kal_graph_check(lua, json, problems);

@@ -253,6 +253,7 @@ static void test_large_calls_and_answers_do_not_lock_up(void **state)
         kal_args *asked = kal_args_new(), *sent = kal_args_new();
         kal_pg_call *call = kal_pg_call_new();
         kal_args_add_array(asked, KAL_UUID, &tenant, 1);
+        kal_args_add_array(asked, KAL_TEXT, NULL, 0);
         kal_pg_call_add(call, KAL_SQL_LOAD_FLOWS, asked);
         kal_args_add_array(sent, KAL_UUID, &tenant, 1);
         kal_args_add_array(sent, KAL_TEXT, (kal_value[]){kal_v_str(KAL_TEXT, (kal_str){text, BIG})},

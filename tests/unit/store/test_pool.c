@@ -84,9 +84,9 @@ static void test_what_is_over_the_bound_is_refused(void **state)
 static void count_flows(kal_cluster_fixture *f, kal_pool *pool, kal_pg_call *call, answers *a)
 {
     kal_args *args = kal_args_new();
-    kal_value ids[] = {kal_v_uuid((kal_uuid){{[15] = 1}}), kal_v_uuid((kal_uuid){{[15] = 2}})};
-    kal_args_add_array(args, KAL_UUID, ids, 2);
-    kal_pg_call_add(call, KAL_SQL_LOAD_FLOWS, args);
+    kal_args_add(args, kal_v_uuid((kal_uuid){{0}}));
+    kal_args_add(args, kal_v_int(KAL_INT4, 10));
+    kal_pg_call_add(call, KAL_SQL_API_FLOW_FILES, args);
     kal_pool_send(pool, call, on_answer, a);
     kal_loop_until(&f->loop, &a->all);
 }
