@@ -108,23 +108,39 @@ static void check_rules(kal_lua *lua, const kal_pg_rows *rows, json_t *problems)
     json_decref(exits);
 }
 
+/* The tenant's own types of the graph, {type: hash}, whose code the state knows from here on. */
+static json_t *own_types(kal_lua *lua, const kal_pg_rows *rows)
+{
+    char error[160];
+    const char *type;
+    json_t *given, *pins = json_object();
+    json_t *own = kal_pg_null(rows, 0, 6) ? NULL : kal_json_parse(kal_pg_str(rows, 0, 6), error);
+
+    json_object_foreach(own, type, given)
+    {
+        kal_lua_keep(lua, kal_json_get_str(given, "hash"), kal_json_get_str(given, "artefact"));
+        json_object_set(pins, type, json_object_get(given, "hash"));
+    }
+    json_decref(own);
+    return pins;
+}
+
 /* A right graph, compiled; NULL when it has answered with the problems. */
 static kal_graph *check(kal_request *request, const json_t *graph, const kal_pg_rows *rows)
 {
     kal_lua *lua = kal_engine_lua(request->thread->engine);
-    json_t *problems = json_array();
+    json_t *problems = json_array(), *pins = own_types(lua, rows);
+    kal_graph *compiled = NULL;
 
-    kal_graph_check(lua, graph, problems);
+    kal_graph_check(lua, graph, pins, problems);
     check_rules(lua, rows, problems);
-    if (json_array_size(problems) > 0) {
-        kal_reply_errors(request, KAL_ERR_INVALID_GRAPH, json_pack("{s:o}", "graph", problems));
-        return NULL;
-    }
-    json_decref(problems);
-    kal_graph *compiled = kal_graph_new(lua, graph, NULL, NULL);
-    if (!compiled)
+    if (json_array_size(problems) > 0)
+        kal_reply_errors(request, KAL_ERR_INVALID_GRAPH, json_pack("{s:O}", "graph", problems));
+    else if (!(compiled = kal_graph_new(lua, graph, pins, NULL)))
         kal_reply_error(request, KAL_ERR_INTERNAL,
                         "the graph was found right but does not compile");
+    json_decref(problems);
+    json_decref(pins);
     return compiled;
 }
 

@@ -67,6 +67,9 @@ void kal_route_segments_members(kal_request *request);
 void kal_route_segments_add(kal_request *request);
 void kal_route_segments_remove(kal_request *request);
 
+void kal_route_plugins_create(kal_request *request);
+void kal_route_plugins_get(kal_request *request);
+void kal_route_plugins_delete(kal_request *request);
 void kal_route_usage(kal_request *request);
 void kal_route_node_types(kal_request *request);
 void kal_route_node_type(kal_request *request);

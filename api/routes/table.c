@@ -211,6 +211,16 @@ static const kal_route routes[] = {
     {"GET", V1 "/node-types/:type", VIEWER, API, kal_route_node_type, {0}, 0,
      DOES("A node type", NONE, 200, DATA, NODE_TYPE)},
 
+    {"GET", V1 "/plugins", VIEWER, API, NULL,
+     {KAL_READ_LIST, KAL_SQL_API_PLUGIN_LIST, 0, {CURSOR, LIMIT}, 0}, 0,
+     SHOWS("Node types of the tenant's own, newest first", PLUGIN)},
+    {"POST", V1 "/plugins", EDITOR, API, kal_route_plugins_create, {0}, 0,
+     DOES("Upload a node type: new, or the next of its kind", PLUGIN_NEW, 201, DATA, PLUGIN)},
+    {"GET", V1 "/plugins/:type", VIEWER, API, kal_route_plugins_get, {0}, 0,
+     DOES("A node type of the tenant's own", NONE, 200, DATA, PLUGIN)},
+    {"DELETE", V1 "/plugins/:type", EDITOR, API, kal_route_plugins_delete, {0}, 0,
+     DELETES("Delete a node type that no running flow uses")},
+
     {"GET", V1 "/clock", VIEWER, API, kal_route_clock_show, {0}, 0,
      DOES("The virtual clock", NONE, 200, DATA, CLOCK)},
     {"POST", V1 "/clock/advance", VIEWER, API, kal_route_clock_advance, {0}, 0,

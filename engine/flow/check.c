@@ -436,9 +436,9 @@ static void run(check *c, kal_shape *shape, json_t ***described)
     kal_buf_deinit(&c->text);
 }
 
-void kal_graph_check(kal_lua *lua, const json_t *graph, json_t *problems)
+void kal_graph_check(kal_lua *lua, const json_t *graph, const json_t *pins, json_t *problems)
 {
-    check c = {.lua = lua, .graph = graph, .problems = problems};
+    check c = {.lua = lua, .graph = graph, .pins = pins, .problems = problems};
     run(&c, NULL, NULL);
 }
 

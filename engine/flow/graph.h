@@ -60,8 +60,8 @@ typedef struct kal_graph_node {
 typedef struct kal_graph kal_graph;
 
 /* Appends every problem of spec/flows.md section 4 to `problems` (an array of strings), also those
- * of a graph that is no object. The graph is right when nothing was appended. */
-void kal_graph_check(kal_lua *lua, const json_t *graph, json_t *problems);
+ * of a graph that is no object. Pins as below. The graph is right when nothing was appended. */
+void kal_graph_check(kal_lua *lua, const json_t *graph, const json_t *pins, json_t *problems);
 
 /* Compiles a graph, with the types in force, but those that `pins` ({type: hash}, or NULL) names by
  * the code with that hash. Only what the compiled form needs is checked again (types that are

@@ -9,6 +9,7 @@
 #include "base/config.h"
 #include "base/err.h"
 #include "base/tally.h"
+#include "lua/host/cell.h"
 #include "lua/host/host.h"
 #include "lua/host/zygote.h"
 #include "run/quota.h"
@@ -82,6 +83,8 @@ kal_pool *kal_engine_reads(kal_engine *engine);
 kal_pool *kal_engine_writes(kal_engine *engine);
 kal_pool *kal_engine_held(kal_engine *engine);
 kal_clock *kal_engine_clock(kal_engine *engine);
+/* This thread's cells; NULL: this deployment runs no tenants' code. */
+kal_cells *kal_engine_cells(kal_engine *engine);
 /* What tenants' code has used, and a tenant's quotas (NULL: it has none). From any thread. */
 kal_cell_book *kal_engine_cell_book(kal_engine *engine);
 const kal_quota *kal_engine_quota(kal_engine *engine, kal_uuid tenant);

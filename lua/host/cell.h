@@ -44,9 +44,10 @@ typedef struct kal_cell_call {
  * loop's thread) of a tenant whose code has been killed too often; NULL: nobody is. */
 kal_cells *kal_cells_new(uv_loop_t *loop, int channel, kal_cell_book *book,
                          void (*switched_off)(void *data, kal_uuid tenant), void *data);
-/* Answers what waits with KAL_CELL_BUSY, kills the workers; memory goes when the loop has closed
- * the handles. NULL is fine. */
+/* Stops them; memory goes when the loop has closed the handles. NULL is fine. */
 void kal_cells_free(kal_cells *cells);
+/* Answers what waits with KAL_CELL_BUSY, as what comes from now on, and kills the workers. */
+void kal_cells_stop(kal_cells *cells);
 void kal_cells_call(kal_cells *cells, const kal_cell_call *call);
 /* Workers that are there or on their way. */
 size_t kal_cells_workers(const kal_cells *cells);

@@ -178,13 +178,31 @@ kal_cells *kal_cells_new(uv_loop_t *loop, int channel, kal_cell_book *book,
     return cells;
 }
 
-static void free_cell(kal_cell *c)
+static void stop_cell(kal_cell *c)
 {
     kal_cell_put_back(&c->sent, &c->queued);
     if (c->stage == KAL_CELL_RUNNING)
         kal_cell_drop(c);
     for (kal_cell_pending *k; (k = kal_cell_take(&c->queued));)
         answer_text(k, KAL_CELL_BUSY, "the engine stops");
+}
+
+void kal_cells_stop(kal_cells *cells)
+{
+    size_t at = 0;
+    kal_str key;
+    void *value;
+    if (!cells)
+        return;
+    cells->gone = true;
+    while (kal_strmap_next(&cells->by_tenant, &at, &key, &value))
+        stop_cell(value);
+    for (kal_cell_pending *k; (k = kal_cell_take(&cells->refused));)
+        answer_text(k, k->refused, k->refusal);
+}
+
+static void free_cell(kal_cell *c)
+{
     kal_cells_close(c->watch);
     kal_u64map_deinit(&c->sources);
     kal_buf_deinit(&c->in);
@@ -199,10 +217,9 @@ void kal_cells_free(kal_cells *cells)
     void *value;
     if (!cells)
         return;
+    kal_cells_stop(cells);
     while (kal_strmap_next(&cells->by_tenant, &at, &key, &value))
         free_cell(value);
-    for (kal_cell_pending *k; (k = kal_cell_take(&cells->refused));)
-        answer_text(k, k->refused, k->refusal);
     kal_strmap_deinit(&cells->by_tenant);
     kal_cells_close(cells->poll);
     kal_cells_close(cells->sweep);

@@ -42,8 +42,6 @@ json_t *kal_lua_artefacts(const kal_lua *lua, const json_t *pins);
 void kal_lua_keep(kal_lua *lua, kal_str hash, kal_str artefact);
 /* The hashes of all code that is known by them, an array of texts; the caller decrefs. */
 json_t *kal_lua_kept(kal_lua *lua);
-/* Nodes with tenants' code may be published from now on: there are cells to run it in. */
-void kal_lua_allow_code(kal_lua *lua);
 /* Bytes in use by the state. */
 size_t kal_lua_memory(const kal_lua *lua);
 
@@ -143,6 +141,15 @@ bool kal_lua_segment_matches(kal_lua *lua, kal_lua_ref segment, const json_t *cu
                              int64_t now_ms);
 /* Makes a tenant's segments ({id: definition}) known to nodes, in the place of those before. */
 void kal_lua_segments_load(kal_lua *lua, kal_str tenant, const json_t *definitions);
+
+/* Nodes with tenants' code may be published from now on: there are cells to run it in. */
+void kal_lua_allow_code(kal_lua *lua);
+/* Compiles a tenant's code and runs nothing of it; false with where its first mistake is. */
+bool kal_lua_code_ok(kal_lua *lua, kal_str source, kal_buf *mistake);
+/* A tenant's plugin by what its code (in a cell) said of itself: {"type", "artefact": the text that
+ * it is kept as}, which the caller decrefs. NULL with a sentence in error when that is no node
+ * type, or is one that is there already. */
+json_t *kal_lua_own_plugin(kal_lua *lua, const json_t *said, kal_str source, kal_buf *error);
 
 /* Asks a provider plugin (plugins/NAME/provider.lua) to turn a delivery into what is to be done:
  * {"sink": "log", "line": {…}}. NULL with a sentence in error when there is none or it fails. */

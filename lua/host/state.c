@@ -191,19 +191,6 @@ kal_lua *kal_lua_new(const char *home, kal_plugins *plugins, kal_buf *error)
     return NULL;
 }
 
-static void allow_code(kal_lua *lua, void *job)
-{
-    (void)job;
-    require(lua->L, "kal.native");
-    lua_pushboolean(lua->L, 1);
-    lua_setfield(lua->L, -2, "code_allowed");
-}
-
-void kal_lua_allow_code(kal_lua *lua)
-{
-    kal_state_must(lua, allow_code, NULL);
-}
-
 void kal_lua_free(kal_lua *lua)
 {
     if (lua == NULL)

@@ -103,10 +103,17 @@ function registry.add_interceptor(name, module, info)
   return add_interceptor(force, name, module, info)
 end
 
---- The code of an artefact (JSON {files: {path: text}}), loaded once.
+--- A tenant's plugin, whose code runs in its cell and nowhere else. (kal.code asks this module.)
+local function load_own(given)
+  return { node = require "kal.code".node(given.plugin, given.source) }
+end
+
+--- The code of an artefact (JSON {files: {path: text}}, or {plugin, source} of a tenant's own),
+--- loaded once.
 local function load_artefact(hash, artefact, path)
   if codes[hash] then return codes[hash] end
   local given, err = native.decode(artefact)
+  if type(given) == "table" and given.plugin then return load_own(given) end
   local files = type(given) == "table" and given.files
   if type(files) ~= "table" then return nil, path .. ": " .. (err or "no files") end
   local ok, loaded = pcall(plugin.load, files, path)
@@ -225,6 +232,23 @@ function registry.keep(hash, artefact)
   if not ok then return nil, err end
   codes[hash] = loaded
   return true
+end
+
+--- A tenant's plugin by what its code said of itself: the text that it is kept as.
+---@param said any
+---@param source string
+---@return { type: string, artefact: string }?
+---@return string? err
+function registry.own_plugin(said, source)
+  local described, err = require "kal.code".description(said)
+  if not described then return nil, err end
+  local given = { plugin = described, source = source }
+  local artefact = native.encode(given)
+  local ok
+  ok, err = contract.node(load_own(given).node)
+  if ok and force.nodes[described.type] then ok, err = nil, "the type is there already" end
+  if not ok then return nil, err end
+  return { type = described.type, artefact = artefact }
 end
 
 --- The hashes of the code that is kept.

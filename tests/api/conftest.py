@@ -1,4 +1,5 @@
-"""One server for the session, on a virtual clock; a tenant of its own for each test."""
+"""One server for the session, on a virtual clock, that runs tenants' code; a tenant of its own for
+each test."""
 import os
 import pathlib
 import sys
@@ -24,7 +25,8 @@ def server():
         binary()
     except FileNotFoundError as error:
         pytest.exit(str(error), returncode=1)
-    made = Server(port=PORT, arguments=["--virtual-clock", START], environment=UNLIMITED)
+    made = Server(port=PORT, arguments=["--virtual-clock", START],
+                  environment={**UNLIMITED, "ENABLE_CUSTOM_CODE": "true"})
     try:
         made.start()
         running.append(made)

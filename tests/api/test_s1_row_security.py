@@ -19,7 +19,9 @@ TABLE = re.compile(r"^\| (`api_.*?) \| (`.*?) \| .+ \|$", re.M)
 NIL, NEW = "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-7fff-bfff-ffffffffffff"
 # What a statement's texts and numbers are, in their order.
 TEXTS = [*([text] * 9 for text in (None, SECRET, "active")), [None, SECRET] + [None] * 7,
-         ["of the second", None, "static"] + [None] * 6]
+         ["of the second", None, "static"] + [None] * 6, ["own_type"] * 9]
+PLUGIN = """return { type = 'own_type', version = '1', summary = 'only-of-the-first',
+  execute = function() end }"""
 NUMBERS = [[500] * 9, [1] * 9, [2, 1] + [None] * 7, [500] + [None] * 8]
 
 
@@ -113,6 +115,7 @@ class World:
         segment = self.first.ok("POST", "/segments", {"name": SECRET, "type": "static"},
                                 201)["data"]["id"]
         self.first.ok("POST", f"/segments/{segment}/members", {"customer_ids": [SECRET]})
+        self.first.ok("POST", "/plugins", {"source": PLUGIN}, 201)
         key = self.first.ok("POST", "/api-keys", {"name": SECRET, "role": "viewer"}, 201)["data"]
         self.ids = [*journeys, paused, self.flow, self.draft, self.bare, self.instance, segment,
                     key["id"], self.first.id, self.first.customer(SECRET)["id"]]

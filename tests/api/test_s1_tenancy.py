@@ -23,6 +23,8 @@ def values(ids):
     return {**ids, "name": f"name-{next(numbers)}",
             "graph": chain(node("w", "wait", duration="1d")), "by": "0s",
             "url": "https://example.com/hook", "role": "viewer", "rules": [],
+            "source": f"return {{ type = 'own_{next(numbers)}', version = '1', summary = '{SECRET}', "
+                      "execute = function() end }",
             "operator": "eq", "event_type": "start", "external_id": f"name-{next(numbers)}"}
 
 
@@ -70,6 +72,7 @@ class World:
         self.tenant.ok("POST", f"/flows/{self.flow}/versions", {"graph": chain()}, 201)
         for path in self.collections():
             self.fill(path)
+        OTHERS["type"] += [own["type"] for own in self.tenant.ok("GET", "/plugins")["data"]]
         self.objects = self.ids_of_lists()
 
     def collections(self):
@@ -135,7 +138,7 @@ def marks(world):
 def neutral(text):
     """An answer less what differs from one request to the next."""
     text = TIME.sub("TIME", UUID.sub("ID", text))
-    return re.sub(r"name-\d+|nobody-\w+|kal_\w{43}|" + SECRET + r"[\w-]*", "NAME", text)
+    return re.sub(r"name-\d+|own_\d+|[0-9a-f]{64}|nobody-\w+|kal_\w{43}|" + SECRET + r"[\w-]*", "NAME", text)
 
 
 def changes(before, after):

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from conftest import START, UNLIMITED
+from conftest import UNLIMITED
 from support.client import Tenant
 from support.graphs import chain, graph, node, start
 from support.server import ROOT, Server, until
@@ -28,19 +28,6 @@ def children(pid):
     return {p: found[p][1] for p in below if p in found}
 
 
-@pytest.fixture(scope="module")
-def cells():
-    """A server that runs tenants' code, on a virtual clock."""
-    made = Server(arguments=["--virtual-clock", START],
-                  environment={**UNLIMITED, "ENABLE_CUSTOM_CODE": "true"})
-    try:
-        yield made.start()
-        assert made.stop() == 0
-        assert not made.sanitizer_reports(), made.log_tail(200)
-    finally:
-        made.remove()
-
-
 def rows(server, statement, *parameters):
     connection = server.database()
     try:
@@ -52,13 +39,8 @@ def rows(server, statement, *parameters):
 
 
 @pytest.fixture
-def sql_of(cells):
-    return lambda statement, *parameters: rows(cells, statement, *parameters)
-
-
-@pytest.fixture
-def ann(cells):
-    return Tenant(cells.base)
+def ann(tenant):
+    return tenant
 
 
 def code(source, id="code", **config):
@@ -79,8 +61,8 @@ def run(tenant, *nodes, customer="c", data=None, **more):
     return made, {step["node_id"]: step for step in tenant.steps(made["id"])}
 
 
-def test_it_is_off_unless_the_deployment_says_otherwise(tenant):
-    assert tenant.problems(chain(code("return 1"))) == [
+def test_it_is_off_unless_the_deployment_says_otherwise(own):
+    assert Tenant(own.base).problems(chain(code("return 1"))) == [
         "node code: /code: needs tenants' code, which is switched off in this "
         "deployment (ENABLE_CUSTOM_CODE)"]
 
@@ -182,7 +164,7 @@ def test_a_longer_timeout_may_be_given(ann):
     assert run(ann, code(busy.replace("{}", "1000")), customer="d")[0]["status"] == "completed"
 
 
-def test_its_effects_happen_once_with_its_result(ann, sql_of):
+def test_its_effects_happen_once_with_its_result(ann, sql):
     made, steps = run(ann, code("""
         kal.effect.update_profile{ plan = 'gold', name = 'Ann {{1 + 1}}' }
         kal.effect.add_tag 'vip' kal.effect.add_tag 'gone' kal.effect.remove_tag 'gone'
@@ -193,21 +175,21 @@ def test_its_effects_happen_once_with_its_result(ann, sql_of):
     customer = ann.customer("c")
     assert customer["properties"] == {"plan": "gold"} and customer["tags"] == ["vip"]
     assert customer["name"] == "Ann {{1 + 1}}"
-    sent = sql_of("SELECT channel, status, message FROM delivery WHERE instance_id = %s",
+    sent = sql("SELECT channel, status, message FROM delivery WHERE instance_id = %s",
                   made["id"])
     assert len(sent) == 1 and sent[0][:2] == ("email", "sent")
     assert sent[0][2]["body"] == "to {{you}}"
-    assert sql_of("SELECT conversion_type, value FROM conversion WHERE instance_id = %s",
+    assert sql("SELECT conversion_type, value FROM conversion WHERE instance_id = %s",
                   made["id"]) == [("sale", 9.5)]
 
 
-def test_its_messages_keep_to_the_flows_cap(ann, sql_of):
+def test_its_messages_keep_to_the_flows_cap(ann, sql):
     flow = ann.new_flow(chain(code("""
         for _ = 1, 3 do kal.effect.send{ channel = 'sms', body = 'x' } end""")),
         frequency_cap={"sms": {"max": 2, "window": "1d"}})
     ann.event("c", "start")
     settled(ann)
-    assert sorted(row[0] for row in sql_of("SELECT status FROM delivery WHERE flow_id = %s", flow)) \
+    assert sorted(row[0] for row in sql("SELECT status FROM delivery WHERE flow_id = %s", flow)) \
         == ["failed", "sent", "sent"]
 
 
@@ -254,15 +236,15 @@ def test_a_pause_while_it_runs_loses_nothing(ann, what):
     assert ann.path(made["id"]).count("after") == 1
 
 
-def test_hostile_code_harms_nobody(cells):
+def test_hostile_code_harms_nobody(server):
     """Every program ends with a reason; another tenant's customers go on; nothing is left behind."""
-    neighbour = Tenant(cells.base)
+    neighbour = Tenant(server.base)
     fine = neighbour.new_flow(chain(code("return ctx.event.data.n + 1"),
                                     node("tag", "add_tag", tag="through")))
     flows = []
     for n, source in enumerate(HOSTILE):
         if n % 4 == 0:  # before five kills switch its code off
-            tenant = Tenant(cells.base)
+            tenant = Tenant(server.base)
         made = chain(code(source))
         made["nodes"][0]["config"]["event_type"] = f"start{n}"
         if tenant.problems(made):
@@ -339,7 +321,7 @@ def samples(server, name):
             if line.startswith(name + "{")}
 
 
-def test_its_use_is_metered_by_tenant(ann, cells):
+def test_its_use_is_metered_by_tenant(ann, server):
     nothing = use(ann)["code"]
     assert nothing == {"calls": 0, "failures": 0, "kills": 0, "cpu_seconds": 0, "memory_bytes": 0,
                        "switched_off": False}
@@ -348,8 +330,8 @@ def test_its_use_is_metered_by_tenant(ann, cells):
     used = use(ann)["code"]
     assert (used["calls"], used["failures"], used["kills"]) == (3, 1, 0)  # d's first flow is c's
     assert 0 < used["cpu_seconds"] < 5 and used["memory_bytes"] > 10000
-    assert samples(cells, "kalcifer_code_calls_total")[ann.id] == 3
-    assert samples(cells, "kalcifer_code_cpu_seconds_total")[ann.id] > 0
+    assert samples(server, "kalcifer_code_calls_total")[ann.id] == 3
+    assert samples(server, "kalcifer_code_cpu_seconds_total")[ann.id] > 0
 
 
 @pytest.mark.parametrize("limits, source, reason", [
@@ -376,19 +358,19 @@ def test_limits_over_the_most_are_refused(ann, bad):
     assert answer.status_code == 422 and "code" in answer.json()["errors"]
 
 
-def test_code_that_keeps_being_killed_is_switched_off_and_that_is_audited(ann, cells):
+def test_code_that_keeps_being_killed_is_switched_off_and_that_is_audited(ann, server):
     flow = ann.new_flow(chain(code("return ('a'):rep(30000):match('.-.-.-.-b')")))
     for n in range(7):
         ann.event(f"c{n}", "start")
         settled(ann)
-    reasons = [i["exit_reason"] for i in reversed(ann.instances(flow))]
+    reasons = [ann.instance_of(flow, f"c{n}")["exit_reason"] for n in range(7)]
     assert reasons[:5] == ["took longer than its deadline and was stopped"] * 5
     assert all("switched off for five minutes" in reason for reason in reasons[5:])
     assert use(ann)["code"]["switched_off"]
-    assert samples(cells, "kalcifer_code_switched_off")[ann.id] == 1
+    assert samples(server, "kalcifer_code_switched_off")[ann.id] == 1
     until(lambda: ann.ok("GET", "/audit-log", params={"object_type": "code_switch"})["data"], 10,
           "the entry of the audit log")
-    other = Tenant(cells.base)
+    other = Tenant(server.base)
     assert run(other, code("return 1"))[0]["status"] == "completed"
 
 

@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     kal_lua *lua = fuzz_lua();
     json_t *problems = json_array(), *hard = json_array();
-    kal_graph_check(lua, graph, problems);
+    kal_graph_check(lua, graph, NULL, problems);
     kal_graph *compiled = kal_graph_new(lua, graph, NULL, hard);
     KEEP(compiled || json_array_size(problems) > 0);
     KEEP((compiled != NULL) == (json_array_size(hard) == 0));

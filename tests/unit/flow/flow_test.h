@@ -35,7 +35,7 @@ static inline int close_lua(void **state)
 static inline json_t *problems_of(kal_lua *lua, const json_t *graph)
 {
     json_t *problems = json_array();
-    kal_graph_check(lua, graph, problems);
+    kal_graph_check(lua, graph, NULL, problems);
     return problems;
 }
 

@@ -218,7 +218,7 @@ static void a_graph_outlives_the_rules_of_its_publication(void **state)
                             "{'id':'lost','type':'wait','config':{'duration':7}}],"
                             "'edges':[{'source':'in','target':'q','branch':'gone'}],"
                             "'exit_criteria':{'condition':'gone('},'frequency_cap':7}");
-    kal_graph_check(*state, graph, checked);
+    kal_graph_check(*state, graph, NULL, checked);
     assert_int_equal(json_array_size(checked), 8);
     kal_graph *g = kal_graph_new(*state, graph, NULL, problems);
     assert_non_null(g);

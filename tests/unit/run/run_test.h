@@ -180,7 +180,7 @@ static inline kal_graph *graph_new(kal_lua *lua, json_t *json)
     kal_graph *graph = kal_graph_new(lua, json, NULL, NULL);
     if (!graph) {
         json_t *problems = json_array();
-        kal_graph_check(lua, json, problems);
+        kal_graph_check(lua, json, NULL, problems);
         char *text = json_dumps(problems, 0);
         fail_msg("%s", text);
     }

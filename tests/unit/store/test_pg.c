@@ -238,7 +238,7 @@ static void test_large_calls_and_answers_do_not_lock_up(void **state)
     enum { BIG = 4 << 20, TIMES = 8 };
     char *text = kal_alloc(BIG);
     answer answers[TIMES] = {0};
-    kal_value tenant;
+    kal_value tenant = kal_v_uuid((kal_uuid){{[15] = 1}});
     line l;
 
     kal_ask(f->sql, "INSERT INTO tenant (id, name, created_at) VALUES"
@@ -246,7 +246,6 @@ static void test_large_calls_and_answers_do_not_lock_up(void **state)
     kal_ask(f->sql, "INSERT INTO flow (id, tenant_id, name, entry_config, created_at, updated_at)"
                     " SELECT id, id, 'f', to_json(repeat('x', 4000000)), 'epoch', 'epoch'"
                     " FROM tenant");
-    tenant = kal_v_uuid((kal_uuid){{[15] = 1}});
     connect_line(f, &l);
     memset(text, 'x', BIG);
     for (int i = 0; i < TIMES; i++) {

@@ -1,0 +1,75 @@
+/* What is asked about tenants' code before a cell runs it: nothing of it runs here. */
+#include "lua/host/state.h"
+
+#include <lauxlib.h>
+
+typedef struct code_job {
+    kal_str source;
+    const json_t *said;
+    json_t *plugin;
+} code_job;
+
+static void push_function(lua_State *L, const char *module, const char *name)
+{
+    lua_getglobal(L, "require");
+    lua_pushstring(L, module);
+    lua_call(L, 1, 1);
+    lua_getfield(L, -1, name);
+}
+
+static void allow(kal_lua *lua, void *job)
+{
+    (void)job;
+    lua_getglobal(lua->L, "require");
+    lua_pushliteral(lua->L, "kal.native");
+    lua_call(lua->L, 1, 1);
+    lua_pushboolean(lua->L, 1);
+    lua_setfield(lua->L, -2, "code_allowed");
+}
+
+void kal_lua_allow_code(kal_lua *lua)
+{
+    kal_state_must(lua, allow, NULL);
+}
+
+static void find_mistake(kal_lua *lua, void *job)
+{
+    const code_job *code = job;
+    lua_State *L = lua->L;
+    push_function(L, "kal.code", "mistake");
+    lua_pushlstring(L, code->source.p, code->source.n);
+    lua_call(L, 1, 1);
+    if (!lua_isnil(L, -1))
+        lua_error(L);
+}
+
+bool kal_lua_code_ok(kal_lua *lua, kal_str source, kal_buf *mistake)
+{
+    bool ok = kal_state_enter(lua, find_mistake, &(code_job){.source = source});
+    if (!ok)
+        kal_buf_add(mistake, lua->reason.data, lua->reason.len);
+    return ok;
+}
+
+static void make_plugin(kal_lua *lua, void *job)
+{
+    code_job *code = job;
+    lua_State *L = lua->L;
+    push_function(L, "kal.registry", "own_plugin");
+    kal_value_push(L, lua->values, code->said);
+    lua_pushlstring(L, code->source.p, code->source.n);
+    lua_call(L, 2, 2);
+    if (lua_isnil(L, -2))
+        lua_error(L);
+    code->plugin = kal_value_to_json(L, lua->values, -2);
+    if (code->plugin == NULL)
+        luaL_error(L, "%s", lua->values->error);
+}
+
+json_t *kal_lua_own_plugin(kal_lua *lua, const json_t *said, kal_str source, kal_buf *error)
+{
+    code_job code = {.source = source, .said = said};
+    if (!kal_state_enter(lua, make_plugin, &code))
+        kal_buf_add(error, lua->reason.data, lua->reason.len);
+    return code.plugin;
+}
