@@ -31,10 +31,12 @@ kal_codes *kal_codes_new(uv_loop_t *loop, kal_cells *cells,
     return codes;
 }
 
-static void unlink_code(kal_code *code)
+static void unlink_code(kal_codes *codes, kal_code *code)
 {
-    kal_codes *codes = code->codes;
-    *(code->prev ? &code->prev->next : &codes->first) = code->next;
+    if (code->prev)
+        code->prev->next = code->next;
+    else
+        codes->first = code->next;
     if (code->next)
         code->next->prev = code->prev;
     code->codes = NULL;
@@ -45,7 +47,7 @@ static void answer(kal_code *code, json_t *body)
 {
     kal_codes *codes = code->codes;
     if (codes) {
-        unlink_code(code);
+        unlink_code(codes, code);
         codes->answered(codes->data, &code->wait, body);
     }
     json_decref(body);
@@ -138,7 +140,7 @@ void kal_codes_call(kal_codes *codes, kal_uuid tenant, const kal_timer *wait, co
 void kal_codes_forget(kal_codes *codes)
 {
     for (kal_code *code; (code = codes->first);) {
-        unlink_code(code);
+        unlink_code(codes, code);
         if (!code->pause)
             continue; /* its cell comes back to it */
         uv_close((uv_handle_t *)code->pause, on_closed);

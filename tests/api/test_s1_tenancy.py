@@ -23,8 +23,8 @@ def values(ids):
     return {**ids, "name": f"name-{next(numbers)}",
             "graph": chain(node("w", "wait", duration="1d")), "by": "0s",
             "url": "https://example.com/hook", "role": "viewer", "rules": [],
-            "source": f"return {{ type = 'own_{next(numbers)}', version = '1', summary = '{SECRET}', "
-                      "execute = function() end }",
+            "source": f"return {{ type = 'own_{next(numbers)}', version = '1', "
+                      f"summary = '{SECRET}', execute = function() end }}",
             "operator": "eq", "event_type": "start", "external_id": f"name-{next(numbers)}"}
 
 
@@ -138,7 +138,8 @@ def marks(world):
 def neutral(text):
     """An answer less what differs from one request to the next."""
     text = TIME.sub("TIME", UUID.sub("ID", text))
-    return re.sub(r"name-\d+|own_\d+|[0-9a-f]{64}|nobody-\w+|kal_\w{43}|" + SECRET + r"[\w-]*", "NAME", text)
+    return re.sub(r"name-\d+|own_\d+|[0-9a-f]{64}|nobody-\w+|kal_\w{43}|" + SECRET + r"[\w-]*",
+                  "NAME", text)
 
 
 def changes(before, after):

@@ -91,7 +91,8 @@ def test_its_config_and_branches_are_checked_at_publish(ann):
 def test_it_waits_resumes_and_branches(ann):
     upload(ann, GATE)
     flow = ann.new_flow(graph(
-        [start(), node("g", "gate"), node("y", "add_tag", tag="yes"), node("n", "add_tag", tag="no")],
+        [start(), node("g", "gate"), node("y", "add_tag", tag="yes"),
+         node("n", "add_tag", tag="no")],
         ["start -> g", "g -yes-> y", "g -no-> n"]))
     ann.event("c", "start")
     pass_time(ann)
@@ -108,7 +109,8 @@ def test_a_new_upload_holds_for_versions_published_after_it(ann, cells):
                               node("n", "exit")], ["start -> g", "g -yes-> y", "g -no-> n"]))
     ann.event("c", "a")
     pass_time(ann)
-    second = upload(ann, GATE.replace('"waited"', '"new"').replace('version = "1"', 'version = "2"'))
+    changed = GATE.replace('"waited"', '"new"').replace('version = "1"', 'version = "2"')
+    second = upload(ann, changed)
     assert (second["number"], second["version"]) == (2, "2")
     new = ann.new_flow(graph([start("b"), node("g", "gate"), node("y", "add_tag", tag="x"),
                               node("n", "exit")], ["start -> g", "g -yes-> y", "g -no-> n"]))
@@ -166,7 +168,8 @@ def test_it_is_its_tenants_alone(ann, cells):
     (DOUBLE.replace('"double"', '"send_email"'), "the type is there already"),
     (DOUBLE.replace('"double"', '"Double it"'), "type is no snake_case name"),
     (DOUBLE.replace('version = "1"', "version = 1"), "no version"),
-    (DOUBLE.replace('type = "object", req', 'type = "nonsense", req'), "config is no object schema"),
+    (DOUBLE.replace('type = "object", req', 'type = "nonsense", req'),
+     "config is no object schema"),
     (DOUBLE.replace('version = "1"', 'version = "1", category = "trigger"'),
      "category must be condition or action"),
     (DOUBLE.replace('version = "1"', 'version = "1", branches = function() end'), "function"),

@@ -152,7 +152,8 @@ def test_a_failure_says_why(ann, source, reason):
 
 
 def test_on_error_holds_for_it(ann):
-    made, steps = run(ann, code("error('x')", on_error="continue"), node("after", "add_tag", tag="t"))
+    made, steps = run(ann, code("error('x')", on_error="continue"),
+                      node("after", "add_tag", tag="t"))
     assert made["status"] == "completed"
     assert (steps["code"]["status"], steps["after"]["status"]) == ("failed", "completed")
 
@@ -237,7 +238,7 @@ def test_a_pause_while_it_runs_loses_nothing(ann, what):
 
 
 def test_hostile_code_harms_nobody(server):
-    """Every program ends with a reason; another tenant's customers go on; nothing is left behind."""
+    """Every program ends with a reason, and another tenant's customers go on."""
     neighbour = Tenant(server.base)
     fine = neighbour.new_flow(chain(code("return ctx.event.data.n + 1"),
                                     node("tag", "add_tag", tag="through")))

@@ -1,4 +1,5 @@
--- Merges settings into a tenant's, those of groups by their names; null removes: $1 id, $2 settings.
+-- Merges settings into a tenant's, those of groups by their names; null removes: $1 id,
+-- $2 settings.
 UPDATE tenant SET changed_at = clock_timestamp(), settings = jsonb_strip_nulls(
     settings || $2::jsonb || coalesce((
         SELECT jsonb_object_agg(g.key, coalesce(settings -> g.key, '{}') || g.value)
