@@ -4,7 +4,8 @@
 
 #include <xxhash.h>
 
-#define BUSY_MS 1000 /* until a node asks again that found no cell */
+#define BUSY_MS 1000 /* until a node asks again that found no cell, for each ASK_MOST that wait */
+#define ASK_MOST 1000
 
 typedef struct kal_code {
     struct kal_code *prev, *next;
@@ -97,7 +98,7 @@ static void on_done(void *data, const kal_cell_result *result)
 {
     kal_code *code = data;
     if (result->end == KAL_CELL_BUSY && code->codes)
-        pause_code(code, BUSY_MS, on_pause_over);
+        pause_code(code, BUSY_MS * (1 + code->codes->open / ASK_MOST), on_pause_over);
     else
         answer(code, result->end == KAL_CELL_OUTCOME ? outcome_json(result->text)
                                                      : error_json(result->text));

@@ -26,6 +26,7 @@ void kal_cell_append(kal_cell_list *list, kal_cell_pending *k)
     *list->last = k;
     list->last = &k->next;
     list->count++;
+    list->bytes += k->source_len + k->input_len;
 }
 
 kal_cell_pending *kal_cell_take(kal_cell_list *list)
@@ -37,6 +38,7 @@ kal_cell_pending *kal_cell_take(kal_cell_list *list)
     if (!list->first)
         list->last = &list->first;
     list->count--;
+    list->bytes -= k->source_len + k->input_len;
     return k;
 }
 
@@ -46,6 +48,7 @@ void kal_cell_put_back(kal_cell_list *sent, kal_cell_list *queued)
     if (queued->first)
         sent->last = queued->last;
     sent->count += queued->count;
+    sent->bytes += queued->bytes;
     *queued = *sent;
     if (!queued->first)
         queued->last = &queued->first;

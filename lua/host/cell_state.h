@@ -25,7 +25,7 @@ typedef struct kal_cell_pending {
 
 typedef struct kal_cell_list {
     kal_cell_pending *first, **last;
-    size_t count;
+    size_t count, bytes;
 } kal_cell_list;
 
 typedef enum kal_cell_stage {

@@ -9,6 +9,7 @@
 
 #define WORKERS_MOST 128
 #define WAITING_MOST 10000
+#define WAITING_BYTES ((size_t)32 << 20)
 #define IDLE_NS 30000000000ULL
 #define SWEEP_MS 5000
 
@@ -265,7 +266,7 @@ void kal_cells_call(kal_cells *cells, const kal_cell_call *given)
     else if (given->input.n > k->limits.input)
         kal_cells_refuse(cells, k, KAL_CELL_FAILED,
                          "what the code is to see is larger than its limit");
-    else if (c->queued.count >= WAITING_MOST)
+    else if (c->queued.count >= WAITING_MOST || c->queued.bytes >= WAITING_BYTES)
         kal_cells_refuse(cells, k, KAL_CELL_BUSY,
                          "too many calls of the tenant's code are waiting");
     else
