@@ -9,9 +9,9 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 SMALL = {"engine_kills": 4, "postgres_kills": 1, "in_flight": 1000, "passes": (1,), "cuts": 20,
-         "takeovers": 1, "wait_seconds": 2}
+         "takeovers": 1, "wait_seconds": 2, "members": 900}
 FULL = {"engine_kills": 20, "postgres_kills": 2, "in_flight": 20000, "passes": (1, 2, 5, 13),
-        "cuts": 500, "takeovers": 20, "wait_seconds": 10}
+        "cuts": 500, "takeovers": 20, "wait_seconds": 10, "members": 3600}
 SCALE = FULL if os.environ.get("KALCIFER_LONG") == "1" else SMALL
 
 

@@ -10,8 +10,6 @@ from support.graphs import graph, node
 from support.server import Server
 from world import NO_LIMITS
 
-MEMBERS = 900  # several flushes a shard
-
 
 def entry(kind, segment, instant):
     if kind == "segment":
@@ -27,9 +25,10 @@ def server():
 
 
 @pytest.fixture(scope="module")
-def tenant(server):
+def tenant(server, scale):
+    """With members for more flushes, of up to 200 each, than the deepest death needs."""
     made = Tenant(server.base)
-    for i in range(MEMBERS):
+    for i in range(scale["members"]):
         made.ok("POST", "/customers", {"external_id": f"c-{i}"}, 201)
     return made
 
@@ -46,7 +45,8 @@ def times_entered(server, flow):
 
 @pytest.mark.parametrize("point", ["before_commit", "flush_sent", "after_commit"])
 @pytest.mark.parametrize("kind", ["segment", "schedule"])
-def test_every_member_enters_once(server, tenant, kind, point, nth):
+def test_every_member_enters_once(server, tenant, kind, point, nth, scale):
+    members = scale["members"]
     segment = tenant.ok("POST", "/segments", {"name": f"{kind} {point} {nth}"}, 201)["data"]["id"]
     end = datetime.fromisoformat(tenant.now()) + timedelta(minutes=30)
     flow = tenant.draft(graph([entry(kind, segment, end), node("end", "exit")], ["in -> end"]))
@@ -61,10 +61,10 @@ def test_every_member_enters_once(server, tenant, kind, point, nth):
     wait_until(lambda: server.process.poll() is not None, 60, "the death")
     assert server.process.returncode == -signal.SIGKILL, server.log_tail()
     # Its PostgreSQL lives on; a new engine would go on at once.
-    assert times_entered(server, flow) != {1: MEMBERS}, "it was over before the death"
+    assert times_entered(server, flow) != {1: members}, "it was over before the death"
     server.environment = NO_LIMITS
     server.start()
     left = end - datetime.fromisoformat(tenant.now())  # the clock stands at the last commit
     tenant.advance(f"{left // timedelta(milliseconds=1)}ms")
-    assert times_entered(server, flow) == {1: MEMBERS}
+    assert times_entered(server, flow) == {1: members}
     tenant.move(flow, "archive")
