@@ -267,7 +267,7 @@ static bool visit(session *s, const char *path, int depth)
         return fail_at(s->cli, "", path, strerror(errno)), false;
     if (S_ISDIR(found.st_mode))
         return visit_folder(s, path, depth);
-    if (kal_lua_is_spec(path))
+    if (kal_lua_is_spec(path) && S_ISREG(found.st_mode))
         return run_spec(s, path);
     if (depth == 0)
         fail_at(s->cli, "", path, "a spec is named NAME_spec.lua");

@@ -55,6 +55,7 @@ typedef struct draft {
     kal_str status;
     bool has_active;
     int64_t active, number;
+    json_t *own; /* the tenant's own types of its graph, {type: hash} */
 } draft;
 
 static void add_json(kal_args *args, json_t *value)
@@ -67,6 +68,24 @@ static void add_json(kal_args *args, json_t *value)
     json_decref(value);
 }
 
+/* None of them is deleted before the version that has them is there. */
+static void add_hold(kal_request *request, kal_pg_call *call, const json_t *own)
+{
+    size_t n = 0;
+    const char *type;
+    json_t *hash;
+    kal_value *types = kal_alloc((json_object_size(own) + 1) * sizeof(*types));
+
+    json_object_foreach((json_t *)(uintptr_t)own, type, hash) types[n++] = kal_v_text(type);
+    kal_args *lock = kal_args_new(), *there = kal_args_new();
+    kal_args_add(lock, kal_v_uuid(request->caller.tenant));
+    kal_args_add_array(lock, KAL_TEXT, types, n);
+    kal_args_add_array(there, KAL_TEXT, types, n);
+    kal_pg_call_add(call, KAL_SQL_API_PLUGIN_LOCK, lock);
+    kal_pg_call_add(call, KAL_SQL_API_PLUGIN_THERE, there);
+    kal_free(types);
+}
+
 /* The artefacts are those of the state that the graph was compiled with. */
 static void publish(kal_request *request, const draft *d, const kal_graph *graph)
 {
@@ -76,6 +95,8 @@ static void publish(kal_request *request, const draft *d, const kal_graph *graph
     json_t *plugins = kal_graph_plugins(graph);
     kal_buf who = {0};
 
+    if (json_object_size(d->own))
+        add_hold(request, call, d->own);
     kal_request_actor(request, &who);
     kal_args_add(args, kal_v_uuid(d->flow));
     kal_args_add(args, kal_v_int(KAL_INT4, d->number));
@@ -108,7 +129,8 @@ static void check_rules(kal_lua *lua, const kal_pg_rows *rows, json_t *problems)
     json_decref(exits);
 }
 
-/* The tenant's own types of the graph, {type: hash}, whose code the state knows from here on. */
+/* The tenant's own types of the graph, {type: hash}, whose code the state knows until it is told to
+ * forget it. */
 static json_t *own_types(kal_lua *lua, const kal_pg_rows *rows)
 {
     char error[160];
@@ -126,21 +148,21 @@ static json_t *own_types(kal_lua *lua, const kal_pg_rows *rows)
 }
 
 /* A right graph, compiled; NULL when it has answered with the problems. */
-static kal_graph *check(kal_request *request, const json_t *graph, const kal_pg_rows *rows)
+static kal_graph *check(kal_request *request, const json_t *graph, const json_t *own,
+                        const kal_pg_rows *rows)
 {
     kal_lua *lua = kal_engine_lua(request->thread->engine);
-    json_t *problems = json_array(), *pins = own_types(lua, rows);
+    json_t *problems = json_array();
     kal_graph *compiled = NULL;
 
-    kal_graph_check(lua, graph, pins, problems);
+    kal_graph_check(lua, graph, own, problems);
     check_rules(lua, rows, problems);
     if (json_array_size(problems) > 0)
         kal_reply_errors(request, KAL_ERR_INVALID_GRAPH, json_pack("{s:O}", "graph", problems));
-    else if (!(compiled = kal_graph_new(lua, graph, pins, NULL)))
+    else if (!(compiled = kal_graph_new(lua, graph, own, NULL)))
         kal_reply_error(request, KAL_ERR_INTERNAL,
                         "the graph was found right but does not compile");
     json_decref(problems);
-    json_decref(pins);
     return compiled;
 }
 
@@ -169,10 +191,14 @@ static void on_draft(kal_request *request, const kal_pg_reply *reply)
         kal_reply_error(request, KAL_ERR_NO_DRAFT_VERSION, NULL);
     } else {
         json_t *graph = kal_json_parse(kal_pg_str(rows, 0, 3), error);
-        kal_graph *compiled = check(request, graph, rows);
+        kal_lua *lua = kal_engine_lua(request->thread->engine);
+        d.own = own_types(lua, rows);
+        kal_graph *compiled = check(request, graph, d.own, rows);
         if (compiled)
             publish(request, &d, compiled);
         kal_graph_free(compiled);
+        kal_lua_forget_own(lua, d.own);
+        json_decref(d.own);
         json_decref(graph);
     }
 }

@@ -23,15 +23,22 @@ static void on_created(kal_request *request, const kal_pg_reply *reply)
         kal_reply_data(request, 201, kal_pg_str(reply->rows[3], 0, 0));
 }
 
+static void add_lock(kal_request *request, kal_pg_call *call, kal_str type)
+{
+    kal_value value = kal_v_str(KAL_TEXT, type);
+    kal_args *args = kal_args_new();
+
+    kal_args_add(args, kal_v_uuid(request->caller.tenant));
+    kal_args_add_array(args, KAL_TEXT, &value, 1);
+    kal_pg_call_add(call, KAL_SQL_API_PLUGIN_LOCK, args);
+}
+
 static void store(kal_request *request, const json_t *plugin)
 {
     kal_str type = kal_json_get_str(plugin, "type");
     kal_pg_call *call = kal_pool_tenant_call(request->caller.tenant);
 
-    kal_args *lock = kal_args_new();
-    kal_args_add(lock, kal_v_uuid(request->caller.tenant));
-    kal_args_add(lock, kal_v_str(KAL_TEXT, type));
-    kal_pg_call_add(call, KAL_SQL_API_PLUGIN_LOCK, lock);
+    add_lock(request, call, type);
     kal_args *args = kal_args_new();
     kal_args_add(args, kal_v_uuid(kal_uuid_new(kal_request_now(request))));
     kal_args_add(args, kal_v_uuid(request->caller.tenant));
@@ -130,10 +137,10 @@ static void on_deleted(kal_request *request, const kal_pg_reply *reply)
 {
     if (kal_reply_failed(request, reply))
         return;
-    if (kal_pg_count(reply->rows[1]) != 0)
+    if (kal_pg_count(reply->rows[2]) != 0)
         kal_reply(request, 204, "", 0);
     else
-        kal_reply_error(request, kal_pg_count(reply->rows[2]) ? KAL_ERR_IN_USE : KAL_ERR_NOT_FOUND,
+        kal_reply_error(request, kal_pg_count(reply->rows[3]) ? KAL_ERR_IN_USE : KAL_ERR_NOT_FOUND,
                         NULL);
 }
 
@@ -142,6 +149,7 @@ void kal_route_plugins_delete(kal_request *request)
     kal_value type = kal_v_str(KAL_TEXT, request->params[0]);
     kal_pg_call *call = kal_pool_tenant_call(request->caller.tenant);
 
+    add_lock(request, call, request->params[0]);
     kal_pg_call_add_one(call, KAL_SQL_API_PLUGIN_DELETE, type);
     kal_pg_call_add_one(call, KAL_SQL_API_PLUGIN_GET, type);
     kal_request_send(request, kal_engine_reads(request->thread->engine), call, on_deleted);

@@ -8,7 +8,7 @@
 #include <luajit.h>
 #include <string.h>
 
-#define INSTRUCTIONS_MOST 50000000 /* of loading plugins: about a second */
+#define INSTRUCTIONS_MOST 50000000 /* about a second */
 
 typedef struct adoption {
     const kal_plugin_set *set;
@@ -92,11 +92,16 @@ static void give_up(lua_State *L, lua_Debug *at)
     luaL_error(L, "it does not end");
 }
 
+void kal_lua_bound(kal_lua *lua)
+{
+    luaJIT_setmode(lua->L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF); /* the hook sees all then */
+    lua_sethook(lua->L, give_up, LUA_MASKCOUNT, INSTRUCTIONS_MOST);
+}
+
 bool kal_lua_try(kal_lua *lua, const kal_plugin_set *set, size_t *bad, kal_buf *error)
 {
     adoption a = {.set = set};
-    luaJIT_setmode(lua->L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF); /* the hook sees all then */
-    lua_sethook(lua->L, give_up, LUA_MASKCOUNT, INSTRUCTIONS_MOST);
+    kal_lua_bound(lua);
     if (kal_state_enter(lua, adopt, &a))
         return true;
     *bad = a.bad;

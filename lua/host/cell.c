@@ -15,7 +15,7 @@
 #define WINDOW 32 /* calls that a worker has been sent and has not answered */
 #define RECYCLE_CALLS 1000
 #define TICK_MS 10
-#define STARVED 10 /* a worker that gets no core may take so many times its deadline */
+#define STARVED 50 /* a worker that gets no core may take so many times its deadline */
 #define READ_MOST ((size_t)64 << 10)
 #define REASON_MOST 1000
 #define MS 1000000ULL
@@ -119,9 +119,15 @@ static void died(kal_cell *c, const char *why)
     kal_cell_pump(c);
 }
 
+static void read_pipe(kal_cell *c);
+
+/* What has been answered is read first: a loop that was late would charge the first call with the
+ * time of all those behind it. */
 static void on_tick(uv_timer_t *timer)
 {
     kal_cell *c = timer->data;
+    if (c->sent.first)
+        read_pipe(c);
     const kal_cell_pending *k = c->sent.first;
     if (!k) {
         kal_cell_pump(c);

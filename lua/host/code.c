@@ -73,3 +73,17 @@ json_t *kal_lua_own_plugin(kal_lua *lua, const json_t *said, kal_str source, kal
         kal_buf_add(error, lua->reason.data, lua->reason.len);
     return code.plugin;
 }
+
+static void forget(kal_lua *lua, void *job)
+{
+    lua_State *L = lua->L;
+    push_function(L, "kal.registry", "forget_own");
+    kal_value_push(L, lua->values, job);
+    lua_call(L, 1, 0);
+}
+
+void kal_lua_forget_own(kal_lua *lua, const json_t *own)
+{
+    if (json_object_size(own))
+        kal_state_must(lua, forget, (void *)own);
+}

@@ -40,6 +40,9 @@ uint64_t kal_lua_adoptions(const kal_lua *lua);
 json_t *kal_lua_artefacts(const kal_lua *lua, const json_t *pins);
 /* Makes the code of an artefact known by its hash, once; logs why it cannot. */
 void kal_lua_keep(kal_lua *lua, kal_str hash, kal_str artefact);
+/* Forgets the code of tenants' own types ({type: hash}), which nothing that was made of it needs.
+ */
+void kal_lua_forget_own(kal_lua *lua, const json_t *own);
 /* The hashes of all code that is known by them, an array of texts; the caller decrefs. */
 json_t *kal_lua_kept(kal_lua *lua);
 /* Bytes in use by the state. */

@@ -46,6 +46,12 @@ static bool is_lua(const char *name)
     return n > 4 && strcmp(name + n - 4, ".lua") == 0;
 }
 
+static bool is_link(const char *path)
+{
+    struct stat found;
+    return lstat(path, &found) == 0 && S_ISLNK(found.st_mode);
+}
+
 static bool is_folder(const char *path)
 {
     struct stat found;
@@ -105,7 +111,9 @@ static bool take_folder(reading *r, const char *full, const char *within, int de
         if (entry->d_name[0] == '.')
             continue;
         char *next = join(full, entry->d_name), *path = join(within, entry->d_name);
-        if (is_folder(next))
+        if (is_link(next) && is_folder(next))
+            ok = fail(r, path, "a link to a folder is not followed");
+        else if (is_folder(next))
             ok = take_folder(r, next, path, depth + 1);
         else if (is_lua(path) && !kal_plugin_is_spec(path) && is_file(next))
             ok = take(r, next, path);

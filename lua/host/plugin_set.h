@@ -22,6 +22,8 @@ kal_plugin_set *kal_plugins_set(kal_plugins *plugins);
 /* Puts a plugin in force in the place of what has its names; false with a sentence in
  * lua->reason. */
 bool kal_lua_replace(kal_lua *lua, kal_plugin *plugin);
+/* From here on what runs in the state, which serves nobody, is stopped when it does not end. */
+void kal_lua_bound(kal_lua *lua);
 /* Loads a set into a state that is there for nothing else: code that does not end is stopped. False
  * with what is wrong in error, and which plugin it is. */
 bool kal_lua_try(kal_lua *lua, const kal_plugin_set *set, size_t *bad, kal_buf *error);

@@ -79,6 +79,7 @@ bool kal_lua_is_spec(const char *path)
 json_t *kal_lua_spec(kal_lua *lua, const char *path, kal_buf *error)
 {
     spec_job spec = {.path = from_home(lua, path)};
+    kal_lua_bound(lua);
     if (!load_beside(lua, path, error))
         return NULL;
     if (!kal_state_enter(lua, run_spec, &spec))

@@ -129,6 +129,12 @@ static int host_array(lua_State *L)
     }
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 1);
+    if (lua_getmetatable(L, 1)) { /* a library's table, or an array already */
+        lua_rawgeti(L, LUA_REGISTRYINDEX, self(L)->values->array_ref);
+        luaL_argcheck(L, lua_rawequal(L, -1, -2), 1, "the table is no plain one");
+        lua_settop(L, 1);
+        return 1;
+    }
     lua_rawgeti(L, LUA_REGISTRYINDEX, self(L)->values->array_ref);
     lua_setmetatable(L, 1);
     return 1;
@@ -189,6 +195,9 @@ static int open_state(lua_State *L)
     open_library(L, luaopen_table, LUA_TABLIBNAME);
     open_library(L, luaopen_math, LUA_MATHLIBNAME);
     w->values = kal_value_open(L);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, w->values->array_ref);
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "__metatable"); /* all calls share it: none may change it */
     lua_newtable(L);
     w->sources_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     if (luaL_loadbuffer(L, sandbox->p, sandbox->n, "=" SANDBOX) != 0)

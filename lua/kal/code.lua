@@ -11,7 +11,7 @@ local outcome = require "kal.outcome"
 
 local code = {}
 
---- Most of a text that names something: a tag, a type, a conversion.
+--- Most bytes of a text that names something: a tag, a type, a conversion.
 local NAME_MOST = 255
 --- Places that are tried for where a mistake is.
 local TRIES = 100
@@ -111,7 +111,7 @@ end
 -- ---- what came back ----
 
 local function is_name(value)
-  return type(value) == "string" and value ~= "" and native.utf8_len(value) <= NAME_MOST
+  return type(value) == "string" and value ~= "" and #value <= NAME_MOST
 end
 
 local function is_object(value)
@@ -132,12 +132,12 @@ function effects.update_profile(given)
 end
 
 function effects.add_tag(given)
-  if not is_name(given.tag) then return nil, "add_tag needs a tag of 1 to 255 characters" end
+  if not is_name(given.tag) then return nil, "add_tag needs a tag of 1 to 255 bytes" end
   return { kind = "add_tag", tag = given.tag }
 end
 
 function effects.remove_tag(given)
-  if not is_name(given.tag) then return nil, "remove_tag needs a tag of 1 to 255 characters" end
+  if not is_name(given.tag) then return nil, "remove_tag needs a tag of 1 to 255 bytes" end
   return { kind = "remove_tag", tag = given.tag }
 end
 
@@ -153,7 +153,11 @@ function effects.convert(given)
 end
 
 function effects.send(given, ctx)
-  return channel.effect(given.message, ctx)
+  local message = {}
+  for key, value in pairs(is_object(given.message) and given.message or {}) do
+    message[key] = present(value)
+  end
+  return channel.effect(message, ctx)
 end
 
 function effects.emit(given)
@@ -187,7 +191,7 @@ local function wait_of(given, now)
   else
     return outcome.fail "kal.wait needs a duration or until"
   end
-  return outcome.wait { until_ms = math.max(until_ms, 0), absolute = date ~= nil,
+  return outcome.wait { until_ms = math.max(until_ms, 0), absolute = type(text) ~= "string",
     state = { kept = present(given.state) } }
 end
 
@@ -201,10 +205,15 @@ local function take(answer, ctx)
   if answer.error then return outcome.fail(answer.error) end
   local given = answer.outcome
   local kind = given.kind
-  if kind == "fail" then return outcome.fail(tostring(given.reason)) end
+  if kind == "fail" then
+    return outcome.fail(type(given.reason) == "string" and given.reason or "no reason given")
+  end
   if kind == "wait" then return add_effects(wait_of(given, ctx.now), given.effects, ctx) end
   local made = outcome.complete(result_of(given.result))
   made.branch = present(given.branch)
+  if made.branch ~= nil and type(made.branch) ~= "string" then
+    return outcome.fail "the code's branch is no text"
+  end
   return add_effects(made, given.effects, ctx)
 end
 
@@ -252,6 +261,7 @@ function code.description(said)
   local kept = {}
   for _, name in ipairs(MEMBERS) do kept[name] = present(said[name]) end
   kept.category = kept.category or "action"
+  if not is_name(kept.type) then return nil, "type is no snake_case name" end
   if not CATEGORIES[kept.category] then
     return nil, "category must be condition or action"
   end

@@ -251,6 +251,12 @@ function registry.own_plugin(said, source)
   return { type = described.type, artefact = artefact }
 end
 
+--- Forgets the code of tenants' own types, which nothing that was made of it needs.
+---@param own table<string, string> hash by type
+function registry.forget_own(own)
+  for _, hash in pairs(own) do codes[hash] = nil end
+end
+
 --- The hashes of the code that is kept.
 ---@return string[]
 function registry.kept()

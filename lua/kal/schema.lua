@@ -19,6 +19,15 @@ local KEYWORDS = {
 }
 
 local LISTS = { "required", "enum", "anyOf" }
+local COUNTS = { "minItems", "maxItems", "minLength", "maxLength" }
+local NUMBERS = { "minimum", "maximum", "exclusiveMinimum" }
+
+-- Schemas and values may be a tenant's: what one validation may cost, and say.
+local CHECKS_MOST = 20000
+local PROBLEMS_MOST = 100
+local NAMES_MOST = 20
+
+local checks_left
 
 local function is_list(value)
   return type(value) == "table" and (native.is_array(value) or #value > 0)
@@ -52,6 +61,7 @@ local FORMATS = {
 local check_value
 
 local function report(problems, pointer, message)
+  if #problems == PROBLEMS_MOST then return end
   problems[#problems + 1] = { pointer = pointer, message = message }
 end
 
@@ -69,11 +79,12 @@ end
 
 local function names(list)
   local texts = {}
-  for i, value in ipairs(list) do texts[i] = tostring(value) end
-  return table.concat(texts, ", ")
+  for i = 1, math.min(#list, NAMES_MOST) do texts[i] = tostring(list[i]):sub(1, 100) end
+  return table.concat(texts, ", ") .. (#list > NAMES_MOST and ", …" or "")
 end
 
 local function contains(list, value)
+  checks_left = checks_left - #list
   for _, item in ipairs(list) do
     if item == value then return true end
   end
@@ -154,6 +165,11 @@ local function matches_any(value, choices, pointer)
 end
 
 function check_value(value, node, pointer, problems)
+  checks_left = checks_left - 1
+  if checks_left < 0 then
+    if #problems == 0 then report(problems, pointer, "is too large to be checked") end
+    return
+  end
   if node.type and not has_type(value, node.type) then
     return report(problems, pointer, "is invalid")
   end
@@ -183,6 +199,7 @@ end
 ---@return { pointer: string, message: string }[]
 function schema.validate(value, node)
   local problems = {}
+  checks_left = CHECKS_MOST
   check_value(value, node, "", problems)
   return problems
 end
@@ -208,17 +225,61 @@ local function check_keywords(node, at)
     if not KEYWORDS[keyword] then return nil, at .. ": unknown keyword " .. tostring(keyword) end
   end
   local types = type(node.type) == "table" and node.type or { node.type }
+  if type(node.type) == "table" and #types == 0 then return nil, at .. ": type is empty" end
   for _, name in ipairs(types) do
-    if not TYPES[name] then return nil, at .. ": unknown type " .. tostring(name) end
+    if type(name) ~= "string" or not TYPES[name] then
+      return nil, at .. ": unknown type " .. (type(name) == "string" and name or type(name))
+    end
   end
-  if node.format and not FORMATS[node.format] then
-    return nil, at .. ": unknown format " .. tostring(node.format)
+  if node.format ~= nil and (type(node.format) ~= "string" or not FORMATS[node.format]) then
+    return nil, at .. ": unknown format "
+      .. (type(node.format) == "string" and node.format or type(node.format))
+  end
+  return true
+end
+
+local function is_scalar(value)
+  local kind = type(value)
+  return kind == "string" or kind == "boolean" or is_number(value) or value == null
+end
+
+--- What keywords hold: numbers that can be compared, lists of what can be equal.
+local function check_operands(node, at)
+  for _, keyword in ipairs(COUNTS) do
+    local given = node[keyword]
+    if given ~= nil and (type(given) ~= "number" or given < 0 or given % 1 ~= 0) then
+      return nil, at .. ": " .. keyword .. " is no count"
+    end
+  end
+  for _, keyword in ipairs(NUMBERS) do
+    if node[keyword] ~= nil and type(node[keyword]) ~= "number" then
+      return nil, at .. ": " .. keyword .. " is no number"
+    end
+  end
+  for _, keyword in ipairs(LISTS) do
+    local given = node[keyword]
+    if given ~= nil and (type(given) ~= "table" or (#given == 0 and keyword ~= "required")) then
+      return nil, at .. ": " .. keyword .. " is no list"
+    end
+  end
+  for _, value in ipairs(node.enum or {}) do
+    if not is_scalar(value) then return nil, at .. ": enum has a value that is no scalar" end
+  end
+  for _, key in ipairs(node.required or {}) do
+    if type(key) ~= "string" then return nil, at .. ": required has a key that is no text" end
+  end
+  if node.const ~= nil and not is_scalar(node.const) then
+    return nil, at .. ": const is no scalar"
+  end
+  if node.properties ~= nil and not TYPES.object(node.properties) then
+    return nil, at .. ": properties is no object"
   end
   return true
 end
 
 local function check_schema(node, at)
   local ok, err = check_keywords(node, at)
+  if ok then ok, err = check_operands(node, at) end
   if not ok then return nil, err end
   for _, keyword in ipairs(LISTS) do
     if node[keyword] then native.array(node[keyword]) end

@@ -1,8 +1,10 @@
 """Section 3, plugins: node types of a tenant's own, uploaded over the API, run in its cell."""
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from conftest import START, UNLIMITED
-from support.client import Tenant
+from support.client import Client, Tenant
 from support.graphs import chain, graph, node, start
 from support.server import Server
 
@@ -187,3 +189,15 @@ def test_a_plugin_that_fails_fails_its_node_with_its_line(ann):
     ann.event("c", "start")
     pass_time(ann)
     assert ann.instance_of(flow, "c")["exit_reason"].startswith("code:11: attempt to index")
+
+
+def test_publish_and_delete_at_once_leave_no_version_without_its_type(ann):
+    """One of the two is refused, whichever comes second."""
+    with ThreadPoolExecutor(2) as pool:
+        for n in range(10):
+            upload(ann, DOUBLE.replace('"double"', f'"double{n}"'))
+            flow = ann.draft(chain(node("d", f"double{n}", n=1)))
+            publish = pool.submit(ann.post, f"/flows/{flow}/activate")
+            delete = pool.submit(Client(ann.base, ann.key).delete, f"/plugins/double{n}")
+            ends = publish.result().status_code, delete.result().status_code
+            assert ends in ((200, 409), (422, 204)), ends

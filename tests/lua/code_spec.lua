@@ -78,8 +78,8 @@ describe("kal.code", function()
     assert.equal("fail", outcome({ kind = "wait" }).kind)
     assert.equal("the code asked for an unknown effect", effect { kind = "start", flow_id = "x" })
     assert.equal("the code asked for an unknown effect", effect {})
-    assert.equal("add_tag needs a tag of 1 to 255 characters", effect { kind = "add_tag" })
-    assert.equal("add_tag needs a tag of 1 to 255 characters",
+    assert.equal("add_tag needs a tag of 1 to 255 bytes", effect { kind = "add_tag" })
+    assert.equal("add_tag needs a tag of 1 to 255 bytes",
       effect { kind = "add_tag", tag = ("x"):rep(256) })
     assert.equal("update_profile needs a table of fields",
       effect { kind = "update_profile", fields = native.array { 1 } })

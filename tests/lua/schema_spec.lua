@@ -113,6 +113,34 @@ describe("schema", function()
     assert.same({ x = "b" }, schema.fill({ x = "b" }, node))
   end)
 
+  it("bounds what a validation costs and says", function()
+    local choices, items = {}, {}
+    for i = 1, 3000 do choices[i], items[i] = { const = -i }, i end
+    local began = os.clock()
+    local found = schema.validate({ x = native.array(items) },
+      described { type = "array", items = { anyOf = choices } })
+    assert.is_true(os.clock() - began < 1)
+    assert.is_true(#found <= 100)
+    local enum = {}
+    for i = 1, 1000 do enum[i] = ("x"):rep(200) .. i end
+    local message = schema.validate({ x = "y" }, described { enum = enum })[1].message
+    assert.is_true(#message < 3000)
+  end)
+
+  it("refuses keywords whose values mean nothing", function()
+    for keyword, value in pairs {
+      maxLength = "x", minLength = {}, minimum = "x", maximum = {}, minItems = "a",
+      exclusiveMinimum = true, type = {}, anyOf = {}, enum = "x", required = "a",
+      properties = "x", const = {}, format = 5,
+    } do
+      local ok, err = schema.check(described { [keyword] = value })
+      assert.is_nil(ok, keyword)
+      assert.truthy(err:find("^config/x"), err)
+      assert.is_nil(err:find "table: ")
+    end
+    assert.is_nil(schema.check(described { enum = { {} } }))
+  end)
+
   it("refuses schemas that no editor could show", function()
     assert.is_true(schema.check(described { type = "string" }))
     local function refused(node)

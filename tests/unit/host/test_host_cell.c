@@ -152,6 +152,10 @@ static void one_call_leaves_nothing_to_the_next(void **state)
     assert_outcome(r, "return leak == nil", "{'kind':'complete','result':true}");
     assert_fails(r, "string.sub = 1", "read-only");
     assert_fails(r, "kal.branch = 1", "read-only");
+    assert_fails(r, "kal.array(string)", "no plain one");
+    assert_fails(r, "kal.array(kal).x = 1", "no plain one");
+    assert_fails(r, "getmetatable(kal.array()).x = 1", "index");
+    assert_outcome(r, "return ('x'):upper()", "{'kind':'complete','result':'X'}");
     assert_outcome(r, "return { ctx.random(), ctx.random(6), math.random(1, 6) }",
                    ask(r, "return { ctx.random(), ctx.random(6), math.random(1, 6) }")->text);
 }
@@ -241,6 +245,26 @@ static void calls_behind_one_that_is_killed_are_not_lost(void **state)
         assert_int_equal(good[i].end, KAL_CELL_OUTCOME);
 }
 
+/* The engine's loop stood still: what has been answered meanwhile is not late. */
+static void a_late_loop_kills_nobody(void **state)
+{
+    rig *r = *state;
+    static answer first, good[32];
+    kal_cell_usage usage;
+    call(r, ann, "return 1", &first);
+    wait_all(r);
+    for (int i = 0; i < 32; i++)
+        call(r, ann, "local n = 0 for i = 1, 1e6 do n = n + i end return n", &good[i]);
+    uv_run(&r->loop, UV_RUN_NOWAIT);
+    uv_run(&r->loop, UV_RUN_ONCE); /* the watch has seen the first */
+    uv_sleep(1500);
+    wait_all(r);
+    for (int i = 0; i < 32; i++)
+        assert_int_equal(good[i].end, KAL_CELL_OUTCOME);
+    assert_true(kal_cell_book_usage(r->book, ann, &usage));
+    assert_int_equal(usage.kills, 0);
+}
+
 static void code_that_keeps_being_killed_is_switched_off(void **state)
 {
     rig *r = *state;
@@ -305,6 +329,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(hostile_code_harms_nobody, open_rig, close_rig),
         cmocka_unit_test_setup_teardown(calls_behind_one_that_is_killed_are_not_lost, open_rig,
                                         close_rig),
+        cmocka_unit_test_setup_teardown(a_late_loop_kills_nobody, open_rig, close_rig),
         cmocka_unit_test_setup_teardown(code_that_keeps_being_killed_is_switched_off, open_rig,
                                         close_rig),
         cmocka_unit_test_setup_teardown(what_is_too_large_is_refused, open_rig, close_rig),
