@@ -11,7 +11,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from support.client import Client, Tenant  # noqa: E402
 from support.server import ADMIN_KEY, Server, binary, free_port  # noqa: E402
 
-PORT = int(os.environ.get("KALCIFER_TEST_PORT", "0")) or free_port(4502)
+PORT = int(os.environ.get("KALCIFER_TEST_PORT", "0")) or free_port()
 START = "2026-01-01T00:00:00Z"
 # Tests send as fast as they can; those about limits set their tenant's own.
 UNLIMITED = {"RATE_LIMIT_EVENTS_PER_SECOND": "0", "RATE_LIMIT_API_PER_MINUTE": "0",
