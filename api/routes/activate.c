@@ -77,12 +77,10 @@ static void add_hold(kal_request *request, kal_pg_call *call, const json_t *own)
     kal_value *types = kal_alloc((json_object_size(own) + 1) * sizeof(*types));
 
     json_object_foreach((json_t *)(uintptr_t)own, type, hash) types[n++] = kal_v_text(type);
-    kal_args *lock = kal_args_new(), *there = kal_args_new();
+    kal_args *lock = kal_args_new();
     kal_args_add(lock, kal_v_uuid(request->caller.tenant));
     kal_args_add_array(lock, KAL_TEXT, types, n);
-    kal_args_add_array(there, KAL_TEXT, types, n);
     kal_pg_call_add(call, KAL_SQL_API_PLUGIN_LOCK, lock);
-    kal_pg_call_add(call, KAL_SQL_API_PLUGIN_THERE, there);
     kal_free(types);
 }
 
@@ -108,6 +106,7 @@ static void publish(kal_request *request, const draft *d, const kal_graph *graph
     json_t *artefacts = kal_lua_artefacts(lua, plugins);
     add_json(args, plugins);
     add_json(args, artefacts);
+    add_json(args, json_incref(d->own));
     kal_pg_call_add(call, KAL_SQL_API_FLOW_PUBLISH, args);
     kal_buf_deinit(&who);
     finish(request, call, d->flow);

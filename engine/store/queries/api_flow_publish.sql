@@ -1,6 +1,7 @@
 -- Publishes a draft version and makes its flow active; raises KL002 when anything has moved since
 -- it was read: $1 flow, $2 number, $3 status and $4 active version as read, $5 journey time,
--- $6 node types, $7 who, $8 plugins, $9 their artefacts by hash.
+-- $6 node types, $7 who, $8 plugins, $9 their artefacts by hash, $10 those that are the tenant's
+-- own, which must be there still.
 WITH moved AS (
     UPDATE flow SET status = 'active', active_version = $2::int4, updated_at = $5::timestamptz,
         paused_at = NULL, paused_ms = paused_ms
@@ -20,4 +21,8 @@ WITH moved AS (
     SELECT key, value, $5::timestamptz FROM json_each_text($9::json) ORDER BY key
     ON CONFLICT DO NOTHING
 )
-SELECT kal_expect(count(*), 1, 'the flow or its draft has moved') FROM published;
+SELECT kal_expect(count(*), 1, 'the flow or its draft has moved'),
+    kal_expect((SELECT count(*) FROM json_object_keys($10::json) AS own (type)
+        WHERE NOT EXISTS (SELECT FROM plugin p WHERE p.type = own.type)), 0,
+        'a plugin of the graph is gone')
+FROM published;
