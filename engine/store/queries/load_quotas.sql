@@ -1,5 +1,5 @@
--- Quotas and how much of each is used, and the limits of code, of tenants $1 or of all that have any
--- (an empty array): $2 the day of the events, counted from 1970.
+-- Quotas and how much of each is used, and the limits of code, of tenants $1 or of all that have
+-- any (an empty array): $2 the day of the events, counted from 1970.
 SELECT t.id, q.instances, q.customers, q.events,
     (SELECT count(*) FROM flow f
         JOIN instance i ON i.flow_id = f.id AND i.status IN ('running', 'waiting', 'paused')
