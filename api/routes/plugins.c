@@ -84,18 +84,14 @@ static void on_described(void *data, const kal_cell_result *result)
 
 static bool is_right(kal_request *request, kal_str source)
 {
-    kal_buf mistake = {0};
+    kal_buf problem = {0};
     json_t *errors = json_object();
 
     kal_check_needed(errors, request->body, "source", SOURCE_MOST);
-    if (!json_object_size(errors) && !kal_engine_cells(request->thread->engine))
-        kal_check_add(errors, "source",
-                      "needs tenants' code, which is switched off in this deployment "
-                      "(ENABLE_CUSTOM_CODE)");
     if (!json_object_size(errors) &&
-        !kal_lua_code_ok(kal_engine_lua(request->thread->engine), source, &mistake))
-        kal_check_add(errors, "source", mistake.data);
-    kal_buf_deinit(&mistake);
+        !kal_lua_code_ok(kal_engine_lua(request->thread->engine), source, &problem))
+        kal_check_add(errors, "source", problem.data);
+    kal_buf_deinit(&problem);
     return kal_reply_checked(request, errors);
 }
 

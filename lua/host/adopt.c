@@ -66,10 +66,7 @@ bool kal_lua_adopt(kal_lua *lua)
 static void replace(kal_lua *lua, void *job)
 {
     lua_State *L = lua->L;
-    lua_getglobal(L, "require");
-    lua_pushliteral(L, "kal.registry");
-    lua_call(L, 1, 1);
-    lua_getfield(L, -1, "replace");
+    kal_state_function(lua, "kal.registry", "replace");
     push_plugin(L, job);
     lua_call(L, 1, 2);
     if (!lua_toboolean(L, -2))

@@ -9,14 +9,6 @@ typedef struct code_job {
     json_t *plugin;
 } code_job;
 
-static void push_function(lua_State *L, const char *module, const char *name)
-{
-    lua_getglobal(L, "require");
-    lua_pushstring(L, module);
-    lua_call(L, 1, 1);
-    lua_getfield(L, -1, name);
-}
-
 static void allow(kal_lua *lua, void *job)
 {
     (void)job;
@@ -32,22 +24,22 @@ void kal_lua_allow_code(kal_lua *lua)
     kal_state_must(lua, allow, NULL);
 }
 
-static void find_mistake(kal_lua *lua, void *job)
+static void find_problem(kal_lua *lua, void *job)
 {
     const code_job *code = job;
     lua_State *L = lua->L;
-    push_function(L, "kal.code", "mistake");
+    kal_state_function(lua, "kal.code", "problem");
     lua_pushlstring(L, code->source.p, code->source.n);
     lua_call(L, 1, 1);
     if (!lua_isnil(L, -1))
         lua_error(L);
 }
 
-bool kal_lua_code_ok(kal_lua *lua, kal_str source, kal_buf *mistake)
+bool kal_lua_code_ok(kal_lua *lua, kal_str source, kal_buf *problem)
 {
-    bool ok = kal_state_enter(lua, find_mistake, &(code_job){.source = source});
+    bool ok = kal_state_enter(lua, find_problem, &(code_job){.source = source});
     if (!ok)
-        kal_buf_add(mistake, lua->reason.data, lua->reason.len);
+        kal_buf_add(problem, lua->reason.data, lua->reason.len);
     return ok;
 }
 
@@ -55,7 +47,7 @@ static void make_plugin(kal_lua *lua, void *job)
 {
     code_job *code = job;
     lua_State *L = lua->L;
-    push_function(L, "kal.registry", "own_plugin");
+    kal_state_function(lua, "kal.registry", "own_plugin");
     kal_value_push(L, lua->values, code->said);
     lua_pushlstring(L, code->source.p, code->source.n);
     lua_call(L, 2, 2);
@@ -77,7 +69,7 @@ json_t *kal_lua_own_plugin(kal_lua *lua, const json_t *said, kal_str source, kal
 static void forget(kal_lua *lua, void *job)
 {
     lua_State *L = lua->L;
-    push_function(L, "kal.registry", "forget_own");
+    kal_state_function(lua, "kal.registry", "forget_own");
     kal_value_push(L, lua->values, job);
     lua_call(L, 1, 0);
 }

@@ -176,10 +176,7 @@ static void add_file(kal_lua *lua, void *job)
     lua_State *L = lua->L;
     char hash[KAL_DIGEST_TEXT + 1];
     kal_digest_sha256((kal_str){lua->file.data, lua->file.len}, hash);
-    lua_getglobal(L, "require");
-    lua_pushliteral(L, "kal.registry");
-    lua_call(L, 1, 1);
-    lua_getfield(L, -1, "add");
+    kal_state_function(lua, "kal.registry", "add");
     if (compile(L, lua, path) != 0)
         lua_error(L);
     lua_call(L, 0, 1);

@@ -147,8 +147,9 @@ void kal_lua_segments_load(kal_lua *lua, kal_str tenant, const json_t *definitio
 
 /* Nodes with tenants' code may be published from now on: there are cells to run it in. */
 void kal_lua_allow_code(kal_lua *lua);
-/* Compiles a tenant's code and runs nothing of it; false with where its first mistake is. */
-bool kal_lua_code_ok(kal_lua *lua, kal_str source, kal_buf *mistake);
+/* Compiles a tenant's code and runs nothing of it; false with why it cannot be published: tenants'
+ * code is not allowed, or where its first mistake is. */
+bool kal_lua_code_ok(kal_lua *lua, kal_str source, kal_buf *problem);
 /* A tenant's plugin by what its code (in a cell) said of itself: {"type", "artefact": the text that
  * it is kept as}, which the caller decrefs. NULL with a sentence in error when that is no node
  * type, or is one that is there already. */

@@ -24,10 +24,7 @@ static void run_spec(kal_lua *lua, void *job)
 {
     spec_job *spec = job;
     lua_State *L = lua->L;
-    lua_getglobal(L, "require");
-    lua_pushliteral(L, "kal.kit");
-    lua_call(L, 1, 1);
-    lua_getfield(L, -1, "run");
+    kal_state_function(lua, "kal.kit", "run");
     kal_files_push(lua, spec->path);
     push_plugin(L, spec->path);
     lua_call(L, 2, 1);

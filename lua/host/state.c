@@ -95,6 +95,13 @@ static void require(lua_State *L, const char *name)
     lua_call(L, 1, 1);
 }
 
+void kal_state_function(kal_lua *lua, const char *module, const char *name)
+{
+    require(lua->L, module);
+    lua_getfield(lua->L, -1, name);
+    lua_remove(lua->L, -2);
+}
+
 static kal_lua_ref function_of(kal_lua *lua, const char *module, const char *name)
 {
     lua_getfield(lua->L, -1, name);

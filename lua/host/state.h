@@ -36,5 +36,7 @@ void kal_state_must(kal_lua *lua, kal_state_work work, void *job);
 /* Takes the value on top of the stack away and keeps it alive. May raise. */
 kal_lua_ref kal_state_ref(kal_lua *lua);
 void kal_state_push(kal_lua *lua, kal_lua_ref ref);
+/* Pushes a function of a module of kal.*, which is required when it has not been. May raise. */
+void kal_state_function(kal_lua *lua, const char *module, const char *name);
 
 #endif

@@ -70,6 +70,13 @@ function code.refusal()
   return "needs tenants' code, which is switched off in this deployment (ENABLE_CUSTOM_CODE)"
 end
 
+--- Why this code cannot be published; nil when it can.
+---@param source string
+---@return string?
+function code.problem(source)
+  return code.refusal() or code.mistake(source)
+end
+
 -- ---- asking ----
 
 local HIDDEN = { _customer = true, _segments = true, accumulated = true }

@@ -8,7 +8,7 @@ end
 local function check(config)
   local problems = {}
   local source = config.code
-  local err = code.refusal() or (type(source) == "string" and code.mistake(source))
+  local err = type(source) == "string" and code.problem(source)
   if err then problems[1] = { pointer = "/code", message = err } end
   return problems
 end
