@@ -7,13 +7,14 @@
 
 #define RULES_MOST ((size_t)64 << 10) /* bytes */
 
-/* What is wrong with the rules or the expression of a segment of this type. */
+/* What is wrong with what decides who is in a segment of this type. */
 static void check_definition(kal_lua *lua, const json_t *body, json_t *errors, const char *type)
 {
     kal_buf text = {0};
     json_t *definition =
-        json_pack("{s:s, s:O*, s:O*}", "type", type, "rules", json_object_get(body, "rules"),
-                  "expression", json_object_get(body, "expression"));
+        json_pack("{s:s, s:O*, s:O*, s:O*}", "type", type, "rules", json_object_get(body, "rules"),
+                  "expression", json_object_get(body, "expression"), "predicate",
+                  json_object_get(body, "predicate"));
 
     json_t *found = kal_lua_segment_check(lua, definition, &text);
     if (found)
@@ -78,6 +79,7 @@ void kal_segment_body_create(kal_pg_call *call, kal_uuid id, kal_uuid tenant, co
     kal_args_add(args, kal_v_text(type_of(body)));
     add_rules(args, body);
     kal_member_text(args, body, "expression");
+    kal_member_text(args, body, "predicate");
     kal_args_add(args, kal_v_time(now_ms));
     kal_pg_call_add(call, KAL_SQL_API_SEGMENT_CREATE, args);
 }
@@ -91,6 +93,7 @@ void kal_segment_body_update(kal_pg_call *call, kal_uuid id, const json_t *body,
     kal_member_given(args, body, "description");
     add_rules(args, body);
     kal_member_given(args, body, "expression");
+    kal_member_given(args, body, "predicate");
     kal_args_add(args, kal_v_time(now_ms));
     kal_pg_call_add(call, KAL_SQL_API_SEGMENT_UPDATE, args);
 }

@@ -8,11 +8,8 @@
 #define SLUG_MOST 100
 
 static const kal_item_field segment_fields[] = {
-    {"description", "null"},
-    {"type", "\"dynamic\""},
-    {"rules", "[]"},
-    {"expression", "null"},
-    {NULL, NULL},
+    {"description", "null"}, {"type", "\"dynamic\""}, {"rules", "[]"},
+    {"expression", "null"},  {"predicate", "null"},   {NULL, NULL},
 };
 
 static const kal_item_field flow_fields[] = {

@@ -1,12 +1,15 @@
 /* Who is in a segment: one customer asked about, all of them page by page, and the lists of static
  * segments. A page of a dynamic one looks at a bounded number of customers, so it may hold fewer
- * than asked for, or none, and still have a next one. */
+ * than asked for, or none, and still have a next one. A predicate is asked last, in the tenant's
+ * cell, about those whom the rules or the expression let in. */
 #include "api/check.h"
 #include "api/cursor.h"
 #include "api/reply.h"
 #include "api/routes/lifecycle.h"
 #include "api/routes/routes.h"
 #include "base/alloc.h"
+#include "run/codes.h"
+#include "run/predicate.h"
 #include "run/work.h"
 
 #include <string.h>
@@ -49,7 +52,68 @@ static bool matches(kal_request *request, kal_lua_ref segment, kal_str customer)
     return in;
 }
 
+/* What the row of API_SEGMENT_FIND has for a predicate, to be asked about customers; NULL when it
+ * has none. */
+static kal_predicate *predicate_of(kal_request *request, const kal_pg_rows *rows)
+{
+    if (kal_pg_null(rows, 0, 3))
+        return NULL;
+    return kal_predicate_new(request->caller.tenant, kal_pg_str(rows, 0, 3),
+                             kal_request_now(request));
+}
+
+static void refuse_predicate(kal_request *request, kal_str reason)
+{
+    char text[512];
+
+    snprintf(text, sizeof(text), "%.*s", (int)reason.n, reason.p);
+    kal_reply_invalid(request, "predicate", text);
+}
+
+/* Asks it, which frees itself then; false, with an answer, where no code runs. */
+static bool ask(kal_request *request, kal_predicate *predicate,
+                void (*done)(void *data, const kal_verdicts *verdicts))
+{
+    kal_cells *cells = kal_engine_cells(request->thread->engine);
+
+    if (!cells) {
+        refuse_predicate(request, kal_str_of(kal_codes_off));
+        return false;
+    }
+    kal_request_ref(request);
+    kal_predicate_ask(predicate, cells, done, request);
+    return true;
+}
+
+/* True when it has answered that the predicate could not be asked. */
+static bool ask_failed(kal_request *request, const kal_verdicts *verdicts)
+{
+    if (verdicts->end == KAL_CELL_BUSY)
+        kal_reply_error(request, KAL_ERR_UNAVAILABLE, verdicts->reason.p);
+    else if (verdicts->end == KAL_CELL_FAILED)
+        refuse_predicate(request, verdicts->reason);
+    return verdicts->end != KAL_CELL_OUTCOME;
+}
+
 /* ---- one customer ---- */
+
+static void answer_member(kal_request *request, bool member)
+{
+    kal_reply_json(request, 200, json_pack("{s:{s:b}}", "data", "member", member));
+}
+
+static void on_verdict(void *data, const kal_verdicts *verdicts)
+{
+    kal_request *request = data;
+
+    if (!ask_failed(request, verdicts)) {
+        if (verdicts->list[0] == KAL_VERDICT_UNKNOWN)
+            refuse_predicate(request, verdicts->reason);
+        else
+            answer_member(request, verdicts->list[0] == KAL_VERDICT_YES);
+    }
+    kal_request_unref(request);
+}
 
 /* rows: the segment, its static membership, the customer. */
 static void on_asked(kal_request *request, const kal_pg_reply *reply)
@@ -69,7 +133,14 @@ static void on_asked(kal_request *request, const kal_pg_reply *reply)
         member = matches(request, segment, kal_pg_str(reply->rows[3], 0, 0));
         kal_lua_unref(lua, segment);
     }
-    kal_reply_json(request, 200, json_pack("{s:{s:b}}", "data", "member", member));
+    kal_predicate *predicate = member ? predicate_of(request, reply->rows[1]) : NULL;
+    if (!predicate) {
+        answer_member(request, member);
+        return;
+    }
+    kal_predicate_add(predicate, kal_pg_str(reply->rows[3], 0, 0));
+    if (!ask(request, predicate, on_verdict))
+        kal_predicate_free(predicate);
 }
 
 void kal_route_segments_evaluate(kal_request *request)
@@ -108,54 +179,96 @@ void kal_route_segments_evaluate(kal_request *request)
 typedef struct page {
     segment_kind kind;
     kal_lua_ref segment;
+    kal_predicate *predicate;
     size_t limit;
+    kal_buf items; /* the members, as JSON */
+    kal_buf next;  /* the sort key that the next page begins below; empty at the end */
 } page;
 
-static void add_item(kal_buf *out, size_t nth, kal_str item)
+static void add_item(page *p, kal_str item)
 {
-    if (nth)
-        kal_buf_putc(out, ',');
-    kal_buf_add(out, item.p, item.n);
+    if (p->items.len)
+        kal_buf_putc(&p->items, ',');
+    kal_buf_add(&p->items, item.p, item.n);
 }
 
-/* Writes the members among the rows; answers the sort key that the next page begins below, p NULL
- * at the end. */
-static kal_str write_page(kal_request *request, const page *p, const kal_pg_reply *reply,
-                          kal_buf *out)
+/* Takes the members among the rows, or those whom the predicate is to be asked about; answers where
+ * the next page begins. */
+static kal_str take_rows(kal_request *request, page *p, const kal_pg_reply *reply)
 {
     const kal_pg_rows *rows = reply->rows[1];
-    size_t count = kal_pg_count(rows), members = 0;
+    size_t count = kal_pg_count(rows), taken = 0;
 
     for (size_t row = 0; row < count; row++) {
-        if (members == p->limit || (p->kind == BY_EXPRESSION && row == EVALUATED))
+        if (taken == p->limit || (p->kind == BY_EXPRESSION && row == EVALUATED))
             return kal_pg_str(rows, row - 1, 1);
         kal_str item = kal_pg_str(rows, row, 0);
-        if (p->kind != BY_EXPRESSION || matches(request, p->segment, item))
-            add_item(out, members++, item);
+        if (p->kind == BY_EXPRESSION && !matches(request, p->segment, item))
+            continue;
+        taken++;
+        if (p->predicate)
+            kal_predicate_add(p->predicate, item);
+        else
+            add_item(p, item);
     }
     if (p->kind == BY_RULES && kal_pg_count(reply->rows[2]))
         return kal_pg_str(reply->rows[2], 0, 0);
     return (kal_str){0};
 }
 
+static void answer_page(kal_request *request, const page *p)
+{
+    kal_buf out = {0};
+
+    kal_buf_puts(&out, "{\"data\":[");
+    kal_buf_add(&out, p->items.data, p->items.len);
+    kal_buf_puts(&out, "],\"next_cursor\":");
+    if (p->next.len)
+        kal_buf_putc(&out, '"');
+    if (p->next.len)
+        kal_cursor_write(&out, (kal_str){p->next.data, p->next.len});
+    kal_buf_puts(&out, p->next.len ? "\"}" : "null}");
+    kal_reply(request, 200, out.data, out.len);
+    kal_buf_deinit(&out);
+}
+
+static void end_page(page *p)
+{
+    kal_predicate_free(p->predicate);
+    kal_buf_deinit(&p->items);
+    kal_buf_deinit(&p->next);
+}
+
+static void on_verdicts(void *data, const kal_verdicts *verdicts)
+{
+    kal_request *request = data;
+    page *p = request->state;
+
+    if (!ask_failed(request, verdicts)) {
+        for (size_t nth = 0; nth < verdicts->n; nth++)
+            if (verdicts->list[nth] == KAL_VERDICT_YES)
+                add_item(p, kal_predicate_at(p->predicate, nth));
+        answer_page(request, p);
+    }
+    p->predicate = NULL; /* which frees itself */
+    end_page(p);
+    kal_request_unref(request);
+}
+
 static void on_page(kal_request *request, const kal_pg_reply *reply)
 {
     page *p = request->state;
-    kal_buf out = {0};
+    bool failed = kal_reply_failed(request, reply);
+    kal_str next = failed ? (kal_str){0} : take_rows(request, p, reply);
+    bool asks = p->predicate && kal_predicate_count(p->predicate);
 
-    if (!kal_reply_failed(request, reply)) {
-        kal_buf_puts(&out, "{\"data\":[");
-        kal_str next = write_page(request, p, reply, &out);
-        kal_buf_puts(&out, "],\"next_cursor\":");
-        if (next.p)
-            kal_buf_putc(&out, '"');
-        if (next.p)
-            kal_cursor_write(&out, next);
-        kal_buf_puts(&out, next.p ? "\"}" : "null}");
-        kal_reply(request, 200, out.data, out.len);
-    }
+    kal_buf_add(&p->next, next.p, next.n);
     kal_lua_unref(kal_engine_lua(request->thread->engine), p->segment);
-    kal_buf_deinit(&out);
+    if (asks && ask(request, p->predicate, on_verdicts))
+        return;
+    if (!asks && !failed)
+        answer_page(request, p);
+    end_page(p);
 }
 
 static void add_page(kal_pg_call *call, const page *p, kal_uuid id, kal_value cursor)
@@ -191,6 +304,7 @@ static void on_segment(kal_request *request, const kal_pg_reply *reply)
         !kal_request_uuid(request, 0, &id) || !kal_read_page(request, &cursor, &limit))
         return;
     p->limit = (size_t)limit;
+    p->predicate = predicate_of(request, reply->rows[1]);
     if (p->kind == BY_EXPRESSION)
         p->segment =
             compiled(kal_engine_lua(request->thread->engine), kal_pg_str(reply->rows[1], 0, 2));

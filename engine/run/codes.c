@@ -104,10 +104,12 @@ static void on_done(void *data, const kal_cell_result *result)
                                                      : error_json(result->text));
 }
 
+const char kal_codes_off[] =
+    "tenants' code is switched off in this deployment (ENABLE_CUSTOM_CODE)";
+
 static void on_refused(uv_timer_t *timer)
 {
-    end_pause(timer->data, error_json(kal_str_of("tenants' code is switched off in this deployment "
-                                                 "(ENABLE_CUSTOM_CODE)")));
+    end_pause(timer->data, error_json(kal_str_of(kal_codes_off)));
 }
 
 void kal_codes_call(kal_codes *codes, kal_uuid tenant, const kal_timer *wait, const json_t *effect)

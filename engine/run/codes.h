@@ -11,6 +11,9 @@
 
 typedef struct kal_codes kal_codes;
 
+/* Why none is called where there are no cells. */
+extern const char kal_codes_off[];
+
 /* `cells` outlives the calls; NULL: this deployment runs no tenants' code, and says so. The answer
  * ({outcome} or {error}; borrowed) is NULL when no cell could be had: the node is to ask again. */
 kal_codes *kal_codes_new(uv_loop_t *loop, kal_cells *cells,

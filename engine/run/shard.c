@@ -399,8 +399,8 @@ static void rest(kal_shard *shard, int64_t now_ms)
         kal_shard_sweep(shard, now_ms))
         return; /* it comes back here */
     int64_t next = kal_sweeps_next(shard, kal_timers_next(&shard->timers));
-    if (shard->quiet && kal_codes_open(shard->codes))
-        return; /* their answers come back here */
+    if (shard->quiet && (kal_codes_open(shard->codes) || kal_sweeps_wait(shard)))
+        return; /* the answers come back here */
     if (shard->quiet) {
         tell_quiet(shard, next <= shard->quiet_until_ms ? next : KAL_NEVER);
         return;

@@ -11,6 +11,7 @@
 #include "run/flows.h"
 #include "run/load.h"
 #include "run/pace.h"
+#include "run/predicate.h"
 #include "run/queue.h"
 #include "run/shard.h"
 #include "run/sources.h"
@@ -36,6 +37,8 @@ typedef struct kal_change {
     void *data;
 } kal_change;
 
+typedef struct kal_asked kal_asked; /* in sweep.c */
+
 /* The sweep under way (sweep.c): of a source that may be gone by the next page. */
 typedef struct kal_sweep {
     bool running, asking; /* asking: a query is under way */
@@ -48,7 +51,9 @@ typedef struct kal_sweep {
     kal_uuid from;      /* the next page's begin */
     kal_uuid *changed;  /* whom to look at; NULL: everybody */
     size_t n_changed;
-    size_t open; /* works that are not done */
+    size_t open;              /* works that are not done */
+    kal_predicate *predicate; /* asked about customers of the page; NULL: none is under way */
+    kal_asked *asked;         /* who they are */
 } kal_sweep;
 
 typedef struct kal_figures {
@@ -148,7 +153,9 @@ bool kal_shard_sweep(kal_shard *shard, int64_t now_ms);
 /* Forgets all sources, for a shard that begins anew or ends. */
 void kal_sweeps_begin(kal_shard *shard);
 void kal_sweeps_end(kal_shard *shard);
-/* When the next source is due, at_ms when that is earlier. */
+/* A page waits for what the tenant's cell says of a predicate, which pumps the shard. */
+bool kal_sweeps_wait(const kal_shard *shard);
+/* When the next source is due, at_ms when that is earlier, or a page waits. */
 int64_t kal_sweeps_next(const kal_shard *shard, int64_t at_ms);
 
 #endif

@@ -14,6 +14,13 @@
 /* A page's rows are of load_enrolments.sql. */
 enum { ID, EXTERNAL_ID, KEY, ENROLLED, MEMBER, CUSTOMER, DEFINITION };
 
+/* A customer of the page whom the predicate is asked about. */
+struct kal_asked {
+    char *external_id;
+    uint64_t key;
+    bool enrolled;
+};
+
 /* What the sweep under way is of; NULL when its flow has stopped, or its schedule is another. */
 static kal_source *source_of(const kal_shard *shard)
 {
@@ -24,9 +31,21 @@ static kal_source *source_of(const kal_shard *shard)
     return same ? source : NULL;
 }
 
+static void forget_asked(kal_sweep *sweep)
+{
+    size_t n = sweep->predicate ? kal_predicate_count(sweep->predicate) : 0;
+    for (size_t nth = 0; nth < n; nth++)
+        kal_free(sweep->asked[nth].external_id);
+    kal_free(sweep->asked);
+    kal_predicate_free(sweep->predicate);
+    sweep->asked = NULL;
+    sweep->predicate = NULL;
+}
+
 /* Works that are queued stay counted. */
 static void stop(kal_sweep *sweep)
 {
+    forget_asked(sweep);
     kal_free(sweep->entry);
     kal_free(sweep->changed);
     *sweep = (kal_sweep){.open = sweep->open};
@@ -45,10 +64,15 @@ void kal_sweeps_begin(kal_shard *shard)
     shard->sources = kal_sources_new();
 }
 
+bool kal_sweeps_wait(const kal_shard *shard)
+{
+    return shard->sweep.predicate != NULL;
+}
+
 int64_t kal_sweeps_next(const kal_shard *shard, int64_t at_ms)
 {
     int64_t due_ms = kal_sources_due(shard->sources);
-    return due_ms < at_ms ? due_ms : at_ms;
+    return due_ms < at_ms && !kal_sweeps_wait(shard) ? due_ms : at_ms;
 }
 
 static void start(kal_shard *shard, kal_source *source)
@@ -70,38 +94,66 @@ static void start(kal_shard *shard, kal_source *source)
 
 /* ---- a page ---- */
 
-/* The customer is in the segment by its expression. */
-static bool evaluate(kal_shard *shard, const kal_pg_rows *rows, size_t row)
+/* It cannot be told who enters: the next minute begins anew. */
+static void put_off(kal_shard *shard, const char *why)
+{
+    kal_sweep *sweep = &shard->sweep;
+    char tenant[KAL_UUID_TEXT + 1] = "";
+    kal_uuid_format(sweep->tenant, tenant);
+    kal_log(KAL_LOG_WARN, "sweep_failed", "tenant_id", tenant, "entry",
+            sweep->entry ? sweep->entry : "", "error", why, NULL);
+    kal_source *source = sweep->running ? source_of(shard) : NULL;
+    if (source)
+        kal_sources_put_off(shard->sources, source, kal_clock_now(shard->options.clock));
+    stop(sweep);
+}
+
+/* By the definition, but for its predicate. */
+static bool matches(kal_shard *shard, kal_lua_ref segment, kal_str text)
 {
     char error[160];
-    json_t *definition = kal_json_parse(kal_pg_str(rows, row, DEFINITION), error);
-    json_t *customer = kal_json_parse(kal_pg_str(rows, row, CUSTOMER), error);
-    kal_lua_ref segment = kal_lua_segment_new(shard->lua, definition);
+    json_t *customer = kal_json_parse(text, error);
     bool member = customer && kal_lua_segment_matches(shard->lua, segment, customer,
                                                       kal_clock_now(shard->options.clock));
-    kal_lua_unref(shard->lua, segment);
     json_decref(customer);
-    json_decref(definition);
     return member;
 }
 
-static void queue_work(kal_shard *shard, const kal_pg_rows *rows, size_t row, bool enters)
+static void queue_work(kal_shard *shard, kal_str external_id, uint64_t key, bool enters)
 {
     kal_sweep *sweep = &shard->sweep;
-    kal_str external_id = kal_pg_str(rows, row, EXTERNAL_ID);
     kal_work *work = kal_work_new(enters ? KAL_WORK_ENROL : KAL_WORK_LEAVE);
     work->tenant = sweep->tenant;
     work->flow_id = sweep->flow;
     work->entry = kal_strdup(sweep->entry);
     work->customer_id = kal_strndup(external_id.p, external_id.n);
-    work->customer_key = (uint64_t)kal_pg_int(rows, row, KEY);
+    work->customer_key = key;
     work->due_ms = sweep->instant_ms;
     work->passes = sweep->passes;
     sweep->open++;
     kal_queue_push(shard->queue, KAL_CLASS_BULK, work);
 }
 
-static void take_row(kal_shard *shard, const kal_pg_rows *rows, size_t row)
+/* A schedule's instant enrols for good. */
+static bool changes(const kal_sweep *sweep, bool enrolled, bool member)
+{
+    return member != enrolled && (member || sweep->instant_ms == KAL_UNSET);
+}
+
+/* The predicate is to be asked about the customer, when what it says changes something. */
+static void add_asked(kal_sweep *sweep, const kal_pg_rows *rows, size_t row, bool enrolled)
+{
+    kal_str external_id = kal_pg_str(rows, row, EXTERNAL_ID);
+    if (!changes(sweep, enrolled, !enrolled))
+        return;
+    if (!sweep->asked)
+        sweep->asked = kal_alloc(kal_pg_count(rows) * sizeof *sweep->asked);
+    sweep->asked[kal_predicate_count(sweep->predicate)] = (kal_asked){
+        kal_strndup(external_id.p, external_id.n), (uint64_t)kal_pg_int(rows, row, KEY), enrolled};
+    kal_predicate_add(sweep->predicate, kal_pg_str(rows, row, CUSTOMER));
+}
+
+static void take_row(kal_shard *shard, const kal_pg_rows *rows, size_t row, kal_lua_ref segment)
 {
     kal_sweep *sweep = &shard->sweep;
     if (kal_pg_null(rows, row, EXTERNAL_ID)) { /* there may be more */
@@ -110,10 +162,80 @@ static void take_row(kal_shard *shard, const kal_pg_rows *rows, size_t row)
         return;
     }
     bool enrolled = kal_pg_int(rows, row, ENROLLED) != 0;
-    bool member = kal_pg_null(rows, row, MEMBER) ? evaluate(shard, rows, row)
-                                                 : kal_pg_int(rows, row, MEMBER) != 0;
-    if (member != enrolled && (member || sweep->instant_ms == KAL_UNSET))
-        queue_work(shard, rows, row, member);
+    bool told = !kal_pg_null(rows, row, MEMBER);
+    bool member = told ? kal_pg_int(rows, row, MEMBER) != 0
+                       : matches(shard, segment, kal_pg_str(rows, row, CUSTOMER));
+    if (!told && member && sweep->predicate)
+        add_asked(sweep, rows, row, enrolled);
+    else if (changes(sweep, enrolled, member))
+        queue_work(shard, kal_pg_str(rows, row, EXTERNAL_ID), (uint64_t)kal_pg_int(rows, row, KEY),
+                   member);
+}
+
+/* The definition that decides where a row does not tell; KAL_LUA_NONE when all rows do. */
+static kal_lua_ref take_definition(kal_shard *shard, const kal_pg_rows *rows)
+{
+    char error[160];
+    size_t row = 0;
+    while (row < kal_pg_count(rows) && kal_pg_null(rows, row, DEFINITION))
+        row++;
+    if (row == kal_pg_count(rows))
+        return KAL_LUA_NONE;
+    json_t *definition = kal_json_parse(kal_pg_str(rows, row, DEFINITION), error);
+    kal_str predicate = kal_json_get_str(definition, "predicate");
+    if (predicate.p)
+        shard->sweep.predicate =
+            kal_predicate_new(shard->sweep.tenant, predicate, kal_clock_now(shard->options.clock));
+    kal_lua_ref segment = kal_lua_segment_new(shard->lua, definition);
+    json_decref(definition);
+    return segment;
+}
+
+static void on_verdicts(void *data, const kal_verdicts *verdicts)
+{
+    kal_shard *shard = data;
+    kal_sweep *sweep = &shard->sweep;
+    if (shard->state != KAL_SHARD_READY) {
+        forget_asked(sweep);
+        return;
+    }
+    if (verdicts->reason.n && verdicts->end == KAL_CELL_OUTCOME)
+        kal_log(KAL_LOG_WARN, "predicate_failed", "entry", sweep->entry, "error",
+                verdicts->reason.p, NULL);
+    for (size_t nth = 0; verdicts->end == KAL_CELL_OUTCOME && nth < verdicts->n; nth++) {
+        const kal_asked *asked = &sweep->asked[nth];
+        bool member = verdicts->list[nth] == KAL_VERDICT_YES;
+        if (verdicts->list[nth] != KAL_VERDICT_UNKNOWN && changes(sweep, asked->enrolled, member))
+            queue_work(shard, kal_str_of(asked->external_id), asked->key, member);
+    }
+    if (verdicts->end == KAL_CELL_OUTCOME)
+        forget_asked(sweep);
+    else
+        put_off(shard, verdicts->reason.p);
+    kal_shard_pump(shard);
+}
+
+/* Asks the predicate about those of the page that it is to decide. */
+static void ask_predicate(kal_shard *shard)
+{
+    kal_predicate *predicate = shard->sweep.predicate;
+    if (!predicate || !kal_predicate_count(predicate))
+        forget_asked(&shard->sweep);
+    else if (shard->options.cells)
+        kal_predicate_ask(predicate, shard->options.cells, on_verdicts, shard);
+    else
+        put_off(shard, kal_codes_off);
+}
+
+static void take_page(kal_shard *shard, const kal_pg_rows *rows)
+{
+    kal_lua_ref segment = take_definition(shard, rows);
+    shard->sweep.last = true;
+    for (size_t row = 0; row < kal_pg_count(rows); row++)
+        if (kal_pg_null(rows, row, DEFINITION))
+            take_row(shard, rows, row, segment);
+    kal_lua_unref(shard->lua, segment);
+    ask_predicate(shard);
 }
 
 /* The query has ended; false when nothing is to follow. */
@@ -125,11 +247,7 @@ static bool answered(kal_shard *shard, const kal_pg_reply *reply)
     sweep->asking = false;
     if (!reply->err)
         return shard->state == KAL_SHARD_READY;
-    kal_log(KAL_LOG_WARN, "sweep_failed", "error", reply->message, NULL);
-    kal_source *source = sweep->running ? source_of(shard) : NULL;
-    if (source)
-        kal_sources_put_off(shard->sources, source, kal_clock_now(shard->options.clock));
-    stop(sweep);
+    put_off(shard, reply->message);
     if (reply->err == KAL_ERR_UNAVAILABLE)
         kal_shard_wake_in(shard, RETRY_MS);
     return reply->err != KAL_ERR_UNAVAILABLE;
@@ -140,9 +258,8 @@ static void on_page(void *data, const kal_pg_reply *reply)
     kal_shard *shard = data;
     if (!answered(shard, reply))
         return;
-    shard->sweep.last = true;
-    for (size_t row = 0; !reply->err && row < kal_pg_count(reply->rows[0]); row++)
-        take_row(shard, reply->rows[0], row);
+    if (!reply->err)
+        take_page(shard, reply->rows[0]);
     kal_shard_pump(shard);
 }
 
@@ -208,7 +325,8 @@ static void end(kal_shard *shard, kal_source *source, int64_t now_ms)
 bool kal_shard_sweep(kal_shard *shard, int64_t now_ms)
 {
     kal_sweep *sweep = &shard->sweep;
-    while (shard->state == KAL_SHARD_READY && !sweep->asking && !sweep->open) {
+    while (shard->state == KAL_SHARD_READY && !sweep->asking && !sweep->open &&
+           !kal_sweeps_wait(shard)) {
         kal_source *source = sweep->running ? source_of(shard) : NULL;
         if (source && sweep->last) {
             end(shard, source, now_ms);

@@ -49,6 +49,8 @@ void kal_cells_free(kal_cells *cells);
 /* Answers what waits with KAL_CELL_BUSY, as what comes from now on, and kills the workers. */
 void kal_cells_stop(kal_cells *cells);
 void kal_cells_call(kal_cells *cells, const kal_cell_call *call);
+/* The most bytes that a call's input may have for this tenant. */
+size_t kal_cells_input_most(kal_cells *cells, kal_uuid tenant);
 /* Workers that are there or on their way. */
 size_t kal_cells_workers(const kal_cells *cells);
 

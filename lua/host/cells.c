@@ -274,6 +274,11 @@ void kal_cells_call(kal_cells *cells, const kal_cell_call *given)
     kal_cell_pump(c);
 }
 
+size_t kal_cells_input_most(kal_cells *cells, kal_uuid tenant)
+{
+    return kal_cell_account_limits(cell_of(cells, tenant)->account, 0).input;
+}
+
 size_t kal_cells_workers(const kal_cells *cells)
 {
     return cells->workers;

@@ -13,21 +13,28 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #define HOOK_COUNT 1000
 #define SOFT_PERCENT 80 /* of the deadline: from here on the code is told, by an error */
+#define RUN_MS 100      /* what one of the many runs of a call may take */
 #define RESULT_LEVELS 32
 #define INPUT_MOST ((size_t)16 << 20) /* of source and input: more is no call of ours */
 #define SANDBOX "kal.sandbox:"        /* the name of its chunk, which begins its messages */
 #define NS_PER_MS 1000000ULL
 
+/* Both instants must have passed: a worker without a core is not late. */
+typedef struct deadline {
+    uint64_t ns, cpu_ns;
+    unsigned wall_ms; /* that it stands for */
+} deadline;
+
 typedef struct worker {
     lua_State *L;
     kal_values *values;
     size_t memory, memory_most;
-    uint64_t random;               /* the state of the call's generator */
-    uint64_t soft_ns, soft_cpu_ns; /* both must have passed: a worker without a core is not late */
-    unsigned wall_ms;
+    uint64_t random; /* the state of the call's generator */
+    deadline soft;
     bool late; /* past the soft deadline: no pcall of the code's holds this up */
     bool full; /* the memory ran out in this call */
     int run_ref, sources_ref;
@@ -63,16 +70,34 @@ static void *allocate(void *data, void *old, size_t old_size, size_t size)
 
 /* ---- what the sandbox's Lua gets from C ---- */
 
+static deadline deadline_in(unsigned wall_ms)
+{
+    uint64_t ns = wall_ms * NS_PER_MS * SOFT_PERCENT / 100;
+    return (deadline){kal_clock_mono_ns() + ns, kal_clock_cpu_ns() + ns, wall_ms};
+}
+
+static deadline sooner(deadline a, const deadline *b)
+{
+    a.ns = a.ns < b->ns ? a.ns : b->ns;
+    a.cpu_ns = a.cpu_ns < b->cpu_ns ? a.cpu_ns : b->cpu_ns;
+    return a;
+}
+
+static bool has_passed(const deadline *soft)
+{
+    return kal_clock_mono_ns() >= soft->ns && kal_clock_cpu_ns() >= soft->cpu_ns;
+}
+
 static int raise_late(lua_State *L)
 {
-    return luaL_error(L, "took longer than %d ms", (int)self(L)->wall_ms);
+    return luaL_error(L, "took longer than %d ms", (int)self(L)->soft.wall_ms);
 }
 
 static void on_count(lua_State *L, lua_Debug *debug)
 {
     worker *w = self(L);
     (void)debug;
-    if (!w->late && (kal_clock_mono_ns() < w->soft_ns || kal_clock_cpu_ns() < w->soft_cpu_ns))
+    if (!w->late && !has_passed(&w->soft))
         return;
     w->late = true;
     raise_late(L);
@@ -105,6 +130,35 @@ static int host_xpcall(lua_State *L)
     lua_replace(L, 1); /* the handler below the function */
     lua_replace(L, 2);
     return finish_pcall(L, lua_pcall(L, lua_gettop(L) - 2, LUA_MULTRET, 1), 2);
+}
+
+static void take_error(worker *w);
+
+/* attempt(f, name): runs f() as one of the many runs of a call: in time of its own, with the
+ * numbers that the name seeds. Answers true and its value, or false and why it failed. */
+static int host_attempt(lua_State *L)
+{
+    worker *w = self(L);
+    size_t n;
+    const char *name = luaL_checklstring(L, 2, &n);
+    deadline whole = w->soft;
+    w->random = XXH3_64bits(name, n);
+    w->soft = sooner(deadline_in(whole.wall_ms < RUN_MS ? whole.wall_ms : RUN_MS), &whole);
+    lua_settop(L, 1);
+    int status = lua_pcall(L, 0, 1, 0);
+    w->soft = whole;
+    w->late = w->late && has_passed(&whole);
+    if (w->late)
+        return raise_late(L);
+    if (status == LUA_ERRMEM)
+        return luaL_error(L, "not enough memory");
+    if (status != 0) {
+        take_error(w);
+        lua_pushlstring(L, w->reason.data, w->reason.len);
+    }
+    lua_pushboolean(L, status == 0);
+    lua_insert(L, -2);
+    return 2;
 }
 
 static int host_metatable(lua_State *L)
@@ -168,13 +222,10 @@ static int host_random(lua_State *L)
 }
 
 static const luaL_Reg host[] = {
-    {"pcall", host_pcall},
-    {"xpcall", host_xpcall},
-    {"metatable", host_metatable},
-    {"setenv", host_setenv},
-    {"array", host_array},
-    {"random", host_random},
-    {NULL, NULL},
+    {"pcall", host_pcall},     {"xpcall", host_xpcall},
+    {"attempt", host_attempt}, {"metatable", host_metatable},
+    {"setenv", host_setenv},   {"array", host_array},
+    {"random", host_random},   {NULL, NULL},
 };
 
 /* ---- opening ---- */
@@ -303,10 +354,7 @@ static void take_error(worker *w)
 
 static kal_reply_kind run(worker *w, job *j)
 {
-    uint64_t soft_ns = j->head->wall_ms * NS_PER_MS * SOFT_PERCENT / 100;
-    w->soft_ns = kal_clock_mono_ns() + soft_ns;
-    w->soft_cpu_ns = kal_clock_cpu_ns() + soft_ns;
-    w->wall_ms = j->head->wall_ms;
+    w->soft = deadline_in(j->head->wall_ms);
     w->random = j->head->seed;
     w->late = w->full = false;
     int status = lua_cpcall(w->L, run_call, j);

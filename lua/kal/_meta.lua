@@ -51,7 +51,8 @@
 ---@field duration fun(text: string): number milliseconds
 ---@field hash fun(...: string): number in [0, 1), the same for the same arguments
 ---@field at fun(clock: string, zone?: string): number the next "HH:MM" in a zone, now included
----@field in_segment fun(id: string): boolean of the customer, when the node needs that segment
+---@field in_segment fun(id: string): boolean?, string? of the customer, when the node needs that
+--- segment; nil and its predicate when that has to be asked, as check_segment does
 
 ---@class kal.Event
 ---@field id string

@@ -89,30 +89,36 @@ local function own_context(context)
   return shown
 end
 
-local function ask(ctx, given, asked)
-  local context = ctx.context
+--- A wait for a call of the code with this input, which reads the time as input.now.
+local function wait_for(given, input, seed, state)
   return outcome.wait {
-    until_ms = asked.now,
+    until_ms = input.now,
     absolute = true,
-    state = { asked = asked },
+    state = state,
     effects = { {
       kind = "code",
       source = given.source,
       timeout_ms = given.timeout_ms,
-      seed = ("%s/%s/%.0f"):format(tostring(context._instance_id), ctx.node_id, asked.now),
-      input = {
-        customer = ctx.customer,
-        context = own_context(context),
-        accumulated = context.accumulated,
-        call = given.config and "run",
-        config = given.config,
-        event = asked.event,
-        now = asked.now,
-        trigger = asked.trigger,
-        state = asked.state,
-      },
+      seed = seed,
+      input = input,
     } },
   }
+end
+
+local function ask(ctx, given, asked)
+  local context = ctx.context
+  local seed = ("%s/%s/%.0f"):format(tostring(context._instance_id), ctx.node_id, asked.now)
+  return wait_for(given, {
+    customer = ctx.customer,
+    context = own_context(context),
+    accumulated = context.accumulated,
+    call = given.config and "run",
+    config = given.config,
+    event = asked.event,
+    now = asked.now,
+    trigger = asked.trigger,
+    state = asked.state,
+  }, seed, { asked = asked })
 end
 
 -- ---- what came back ----
@@ -242,6 +248,32 @@ function code.resume(ctx, given)
   local kept = ctx.state or {}
   local asked = kept.asked or { now = ctx.now, trigger = ctx.trigger, state = kept.kept }
   return ask(ctx, given, asked)
+end
+
+-- ---- predicates of segments ----
+
+--- Asks a segment's predicate about the customer: the outcome of a node, which is resumed with the
+--- answer, or asks anew.
+---@param ctx kal.Ctx
+---@param source string
+---@return kal.Outcome
+function code.ask_member(ctx, source)
+  return wait_for({ source = source }, {
+    call = "members",
+    customers = native.array { ctx.customer },
+    now = ctx.now,
+  })
+end
+
+--- Whether the customer is in the segment, by the answer; nil and why when it cannot be told.
+---@param answer table
+---@return boolean?
+---@return string? err
+function code.member(answer)
+  if answer.error then return nil, answer.error end
+  local members, reason = answer.outcome.members, answer.outcome.reason
+  if type(members) == "table" and type(members[1]) == "boolean" then return members[1] end
+  return nil, type(reason) == "string" and reason or "the predicate gave no answer"
 end
 
 -- ---- plugins of a tenant's own ----

@@ -30,7 +30,8 @@ function ctx.at(clock, zone)
   return native.zone_next(zone or "UTC", tonumber(hour), tonumber(minute), ctx.now)
 end
 
---- Whether the customer is in a segment of the tenant's; the node must need it.
+--- Whether the customer is in a segment of the tenant's; the node must need it. nil and its
+--- predicate when a cell has to be asked (kal.code).
 function ctx.in_segment(id)
   local context = ctx.context
   return segment.member(context._tenant_id, id, ctx.customer, context._segments, ctx.now)

@@ -5,7 +5,7 @@
 --- each call gets an environment of its own.
 
 local host = ...
-local setmetatable, type, next = setmetatable, type, next
+local setmetatable, type, next, ipairs = setmetatable, type, next, ipairs
 
 local function refuse(_, key)
   error("'" .. tostring(key) .. "' is read-only", 2)
@@ -42,9 +42,10 @@ local function want(value, kind, what)
   return value
 end
 
-local pending -- the effects that the call under way has asked for
+local pending -- the effects that the call under way has asked for; nil when it may ask for none
 
 local function ask(kind, fields)
+  if not pending then error("a segment's predicate has no effects", 3) end
   if #pending >= 100 then error("more than 100 effects", 3) end
   pending[#pending + 1] = effect(kind, fields)
 end
@@ -149,12 +150,38 @@ local function value_of(chunk, input)
   return run(input.config, input)
 end
 
+local function show(chunk, ctx)
+  ctx.random = host.random
+  host.setenv(chunk, setmetatable({ ctx = ctx }, ENV))
+end
+
+--- A predicate's value, as Lua takes it for true.
+local function verdict(value)
+  if is(value, OUTCOME) then error("a segment's predicate returns true or false", 0) end
+  return value ~= host.null and value and true or false
+end
+
+--- Runs a segment's predicate for each of the input's customers: true, false, or null where it has
+--- failed, and the first reason why.
+local function members(chunk, input)
+  local verdicts, reason = host.array {}, nil
+  pending = nil
+  local function ask_one() return verdict(chunk()) end
+  for i, customer in ipairs(input.customers) do
+    show(chunk, { customer = customer, now = input.now })
+    local ok, value = host.attempt(ask_one, customer.external_id)
+    verdicts[i] = not ok and host.null or value
+    reason = reason or not ok and value or nil
+  end
+  return { kind = "members", members = verdicts, reason = reason }
+end
+
 --- Runs a chunk over its input {customer, context, accumulated, event, now, trigger, state; call,
---- config}; answers the outcome as a plain table for JSON.
+--- config}, or (call: "members") {customers, now}; answers the outcome as a plain table for JSON.
 return function(chunk, input)
+  if input.call == "members" then return members(chunk, input) end
   pending = {}
-  input.random = host.random
-  host.setenv(chunk, setmetatable({ ctx = input }, ENV))
+  show(chunk, input)
   local result = value_of(chunk, input)
   local outcome = {}
   if is(result, OUTCOME) then

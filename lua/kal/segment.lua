@@ -1,11 +1,13 @@
---- Segments: who a definition {type, rules, expression} takes in. Rules and expressions are
---- compiled once to a closure over a customer; what rules mean is said once more in SQL
---- (kal_rule_holds), for members, and a test holds the two against each other.
+--- Segments: who a definition {type, rules, expression, predicate} takes in. Rules and expressions
+--- are compiled once to a closure over a customer; what rules mean is said once more in SQL
+--- (kal_rule_holds), for members, and a test holds the two against each other. A predicate is a
+--- tenant's Lua: only the tenant's cell runs it, for those whom the rules or the expression let in.
 ---
 --- A rule's field is email, phone, name, tags or timezone, else a dot path in properties. Rules are
 --- ANDed; none take everyone in. Numbers are equal as kal.value has it: as doubles, whole ones from
 --- 2^53 on exactly; their order is that of doubles.
 local native = require "kal.native"
+local code = require "kal.code"
 local compare = require "kal.compare"
 local expr = require "kal.expr"
 local path = require "kal.path"
@@ -17,6 +19,7 @@ local null = native.null
 local COLUMNS = { email = true, phone = true, name = true, tags = true, timezone = true }
 local MOST = 50
 local MOST_FIELD = 255
+local MOST_SOURCE = 65536
 
 --- Operators that rules have; `matches` is a condition's alone.
 local OPERATORS = {}
@@ -66,8 +69,16 @@ local function check_rules(rules, report)
   end
 end
 
+local function check_predicate(source, report)
+  if type(source) ~= "string" then return report "is invalid" end
+  if source == "" then return report "can't be blank" end
+  if #source > MOST_SOURCE then return report "is longer than 64 KB" end
+  local problem = code.problem(source)
+  if problem then report(problem) end
+end
+
 --- The problems of a definition by field: {} when it is right.
----@param given { type?: string, rules?: any, expression?: any }
+---@param given { type?: string, rules?: any, expression?: any, predicate?: any }
 ---@return table<string, string[]>
 function segment.check(given)
   local problems = {}
@@ -78,6 +89,7 @@ function segment.check(given)
     end
   end
   local rules, expression = present(given.rules), present(given.expression)
+  local predicate = present(given.predicate)
   if rules ~= nil then check_rules(rules, reporter "rules") end
   if expression ~= nil then
     local ok, err = expr.check(expression)
@@ -91,6 +103,11 @@ function segment.check(given)
     reporter "expression" "can't be given for a static segment"
   elseif has_rules and expression ~= nil then
     reporter "expression" "can't be given beside rules"
+  end
+  if given.type == "static" and predicate ~= nil then
+    reporter "predicate" "can't be given for a static segment"
+  elseif predicate ~= nil then
+    check_predicate(predicate, reporter "predicate")
   end
   return problems
 end
@@ -128,8 +145,8 @@ local function compile_expression(text)
   end
 end
 
---- A definition as a function of a customer (as the API shows one) and the journey time. A static
---- one takes nobody in: its members are listed.
+--- A definition, but for its predicate, as a function of a customer (as the API shows one) and the
+--- journey time. A static one takes nobody in: its members are listed.
 ---@param definition { type: string, rules?: table, expression?: string }
 ---@return fun(customer: table, now_ms: number): boolean
 function segment.compile(definition)
@@ -139,7 +156,7 @@ function segment.compile(definition)
   return compile_rules(present(definition.rules) or {})
 end
 
---- Whether a definition takes a customer in.
+--- Whether a definition, but for its predicate, takes a customer in.
 ---@return boolean
 function segment.matches(definition, customer, now_ms)
   return segment.compile(definition)(customer, now_ms)
@@ -147,26 +164,39 @@ end
 
 -- ---- tenants' segments ----
 
----@type table<string, table<string, fun(customer: table, now_ms: number): boolean>>
+---@class kal.Segment
+---@field matches fun(customer: table, now_ms: number): boolean
+---@field predicate? string
+
+---@type table<string, table<string, kal.Segment>>
 local known = {}
 
 --- Takes the place of all that was known of a tenant.
 ---@param tenant string
 ---@param definitions table<string, table> by id
 function segment.load(tenant, definitions)
-  local programs = {}
-  for id, definition in pairs(definitions) do programs[id] = segment.compile(definition) end
-  known[tenant] = next(programs) and programs or nil
+  local loaded = {}
+  for id, definition in pairs(definitions) do
+    loaded[id] = {
+      matches = segment.compile(definition),
+      predicate = present(definition.predicate),
+    }
+  end
+  known[tenant] = next(loaded) and loaded or nil
 end
 
 --- Whether a tenant's customer is in a segment: by its definition, or listed in `static` (ids). An
---- unknown segment has no members.
----@return boolean
+--- unknown segment has no members. nil and the predicate when that has to be asked.
+---@return boolean?
+---@return string? predicate
 function segment.member(tenant, id, customer, static, now_ms)
   id = id:lower()
-  local program = known[tenant] and known[tenant][id]
-  if not program then return false end
-  return value.contains(static, id) or (customer ~= nil and program(customer, now_ms))
+  local asked = known[tenant] and known[tenant][id]
+  if not asked then return false end
+  if value.contains(static, id) then return true end
+  if customer == nil or not asked.matches(customer, now_ms) then return false end
+  if asked.predicate then return nil, asked.predicate end
+  return true
 end
 
 return segment

@@ -1,6 +1,22 @@
---- A fork on whether the customer is in a segment.
+--- A fork on whether the customer is in a segment. A segment's predicate is Lua of the tenant's:
+--- then the node waits for the cell that runs it.
+local code = require "kal.code"
 local outcome = require "kal.outcome"
 local value = require "kal.value"
+
+local function take(config, inside)
+  return outcome.branch(inside and "true" or "false",
+    { in_segment = inside, segment_id = config.segment_id })
+end
+
+local function ask(config, ctx)
+  local id, given = config.segment_id, ctx.context.segments
+  value.begin()
+  if value.kind(given) == "list" and value.contains(given, id) then return take(config, true) end
+  local inside, predicate = ctx.in_segment(id)
+  if predicate then return code.ask_member(ctx, predicate) end
+  return take(config, inside)
+end
 
 ---@type kal.Node
 return {
@@ -20,10 +36,11 @@ return {
   },
   branches = { "true", "false" },
   needs = function(config) return { customer = true, segments = { config.segment_id } } end,
-  execute = function(config, ctx)
-    local id, given = config.segment_id, ctx.context.segments
-    value.begin()
-    local inside = value.kind(given) == "list" and value.contains(given, id) or ctx.in_segment(id)
-    return outcome.branch(inside and "true" or "false", { in_segment = inside, segment_id = id })
+  execute = ask,
+  resume = function(config, ctx)
+    if not ctx.answer then return ask(config, ctx) end
+    local inside, err = code.member(ctx.answer)
+    if err then return outcome.fail(err) end
+    return take(config, inside)
   end,
 }

@@ -33,6 +33,36 @@ describe("check_segment", function()
     assert.equal("false", run({ segments = ID }).branch)
   end)
 
+  it("waits for the cell that runs the segment's predicate, and takes its answer", function()
+    segment.load("t-1", { [ID] = { type = "dynamic", expression = 'name == "Ann"',
+      predicate = "return true" } })
+    local asked = run()
+    assert.equal("wait", asked.kind)
+    local effect = asked.effects[1]
+    assert.equal("return true", effect.source)
+    assert.equal("members", effect.input.call)
+    assert.equal("Ann", effect.input.customers[1].name)
+    assert.equal(effect.input.now, asked.until_ms)
+
+    local function answered(members, reason)
+      return support.run("check_segment", { segment_id = ID }, {
+        trigger = "answer", known = { answer = {
+          outcome = { kind = "members", members = members, reason = reason } } } })
+    end
+    assert.equal("true", answered(support.array { true }).branch)
+    assert.equal("false", answered(support.array { false }).branch)
+    assert.equal("code:1: x", answered(support.array { support.null }, "code:1: x").reason)
+    for _, odd in ipairs { 1, "x", support.array {}, { a = 1 } } do
+      assert.equal("the predicate gave no answer", answered(odd).reason)
+    end
+  end)
+
+  it("asks no predicate about whom the rest excludes", function()
+    segment.load("t-1", { [ID] = { type = "dynamic", expression = 'name == "Bo"',
+      predicate = "return true" } })
+    assert.equal("false", run().branch)
+  end)
+
   it("has no members when it is unknown", function()
     assert.same({ in_segment = false, segment_id = ID }, run().result)
   end)

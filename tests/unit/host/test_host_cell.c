@@ -127,6 +127,49 @@ static void assert_fails(rig *r, const char *source, const char *part)
         fail_msg("%s: %s", source, a->text);
 }
 
+static const char two[] = "{'call':'members','now':7,'customers':["
+                          "{'external_id':'a','n':1},{'external_id':'b','n':2}]}";
+
+static void assert_members(rig *r, const char *source, const char *expected)
+{
+    static answer a;
+    json_t *input = json_of(two);
+    char *text = json_dumps(input, 0);
+    a = (answer){.rig = r};
+    r->waiting++;
+    kal_cell_call call = {.tenant = ann,
+                          .wall_ms = 1000,
+                          .source = kal_str_of(source),
+                          .input = kal_str_of(text),
+                          .done = on_done,
+                          .data = &a};
+    kal_cells_call(r->cells, &call);
+    wait_all(r);
+    json_t *got = json_of(a.text), *want = json_of(expected);
+    if (a.end != KAL_CELL_OUTCOME || !json_equal(got, want))
+        fail_msg("%s: gave %s", source, a.text);
+    json_decref(got);
+    json_decref(want);
+    json_decref(input);
+    free(text);
+}
+
+static void predicates_are_asked_about_each_customer(void **state)
+{
+    rig *r = *state;
+    assert_members(r, "return ctx.customer.n > 1 and ctx.now == 7",
+                   "{'kind':'members','members':[false,true]}");
+    assert_members(r, "return ctx.customers", "{'kind':'members','members':[false,false]}");
+    assert_members(r, "assert(ctx.customer.n > 1, 'no') return true",
+                   "{'kind':'members','members':[null,true],'reason':'code:1: no'}");
+    assert_members(r, "while ctx.customer.n > 1 do end return true",
+                   "{'kind':'members','members':[true,null],"
+                   "'reason':'took longer than 100 ms'}");
+    assert_members(r, "pcall(kal.effect.emit, {event_type = 'x'}) return true",
+                   "{'kind':'members','members':[true,true]}");
+    assert_members(r, "return kal.null", "{'kind':'members','members':[false,false]}");
+}
+
 static void code_gives_outcomes(void **state)
 {
     rig *r = *state;
@@ -324,6 +367,8 @@ int main(int argc, char **argv)
         return kal_zygote_main(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(code_gives_outcomes, open_rig, close_rig),
+        cmocka_unit_test_setup_teardown(predicates_are_asked_about_each_customer, open_rig,
+                                        close_rig),
         cmocka_unit_test_setup_teardown(one_call_leaves_nothing_to_the_next, open_rig, close_rig),
         cmocka_unit_test_setup_teardown(a_mistake_is_told_with_its_line, open_rig, close_rig),
         cmocka_unit_test_setup_teardown(hostile_code_harms_nobody, open_rig, close_rig),
