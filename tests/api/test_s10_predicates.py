@@ -1,6 +1,5 @@
 """Section 10: segments whose members a tenant's Lua decides, in the tenant's cell."""
 import random
-import uuid
 
 import pytest
 
@@ -8,6 +7,7 @@ from conftest import UNLIMITED
 from support import segments
 from support.client import Tenant
 from support.graphs import graph, node, start
+from support.segments import members, new
 from support.server import ROOT, Server, until
 from times import parse
 
@@ -24,11 +24,6 @@ def tidy(server, tenant):
         tenant.move(flow["id"], "archive")
 
 
-def new(tenant, **fields):
-    body = {"name": f"segment {uuid.uuid4()}", **fields}
-    return tenant.ok("POST", "/segments", body, 201)["data"]["id"]
-
-
 def customer(tenant, external_id, **fields):
     tenant.ok("POST", "/customers?upsert=true", {"external_id": external_id, **fields})
 
@@ -41,18 +36,6 @@ def is_member(tenant, segment, external_id):
     answer = evaluate(tenant, segment, external_id)
     assert answer.status_code == 200, answer.text
     return answer.json()["data"]["member"]
-
-
-def members(tenant, segment, limit=500):
-    found, cursor = [], None
-    while True:
-        params = {"limit": limit, **({"cursor": cursor} if cursor else {})}
-        page = tenant.ok("GET", f"/segments/{segment}/members", params=params)
-        assert len(page["data"]) <= limit
-        found += [member["external_id"] for member in page["data"]]
-        cursor = page["next_cursor"]
-        if not cursor:
-            return sorted(found)
 
 
 def refused(answer):

@@ -7,13 +7,9 @@ import pytest
 
 from support import segments
 from support.graphs import chain, graph, node
+from support.segments import members, new
 
 VIP = [{"field": "plan", "operator": "eq", "value": "vip"}]
-
-
-def new(tenant, **fields):
-    body = {"name": f"segment {uuid.uuid4()}", **fields}
-    return tenant.ok("POST", "/segments", body, 201)["data"]["id"]
 
 
 def customer(tenant, external_id, **fields):
@@ -24,19 +20,6 @@ def customer(tenant, external_id, **fields):
 def is_member(tenant, segment, external_id):
     body = {"customer_id": external_id}
     return tenant.ok("POST", f"/segments/{segment}/evaluate", body)["data"]["member"]
-
-
-def members(tenant, segment, limit=500):
-    """External ids on all pages, sorted: at one instant of the clock none is the newest."""
-    found, cursor = [], None
-    while True:
-        params = {"limit": limit, **({"cursor": cursor} if cursor else {})}
-        page = tenant.ok("GET", f"/segments/{segment}/members", params=params)
-        assert len(page["data"]) <= limit
-        found += [member["external_id"] for member in page["data"]]
-        cursor = page["next_cursor"]
-        if not cursor:
-            return sorted(found)
 
 
 # ---- the objects ----

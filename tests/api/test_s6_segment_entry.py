@@ -1,9 +1,8 @@
 """Section 6, and sections 5 and 13 of them: who enters by a segment or a schedule."""
-import uuid
-
 import pytest
 
 from support.graphs import graph, node
+from support.segments import new
 from times import later, next_clock
 
 VIP = [{"field": "plan", "operator": "eq", "value": "vip"}]
@@ -15,11 +14,6 @@ def tidy(server, tenant):
     yield
     for flow in tenant.ok("GET", "/flows", params={"status": "active"})["data"]:
         tenant.move(flow["id"], "archive")
-
-
-def segment_of(tenant, **fields):
-    body = {"name": f"segment {uuid.uuid4()}", **fields}
-    return tenant.ok("POST", "/segments", body, 201)["data"]["id"]
 
 
 def customer(tenant, external_id, plan="vip"):
@@ -54,7 +48,7 @@ def by_schedule(segment, cron, **config):
 # ---- segment_entry ----
 
 def test_members_enter_once_a_membership(tenant):
-    segment = segment_of(tenant, rules=VIP)
+    segment = new(tenant, rules=VIP)
     customer(tenant, "old")
     customer(tenant, "free", "free")
     flow = tenant.new_flow(by_segment(segment))
@@ -71,7 +65,7 @@ def test_members_enter_once_a_membership(tenant):
 
 
 def test_leaving_and_coming_back_counts_as_new(tenant):
-    flow = tenant.new_flow(by_segment(segment_of(tenant, rules=VIP)))
+    flow = tenant.new_flow(by_segment(new(tenant, rules=VIP)))
     for plan, expected in [("vip", 1), ("free", 1), ("vip", 2), ("vip", 2), ("free", 2)]:
         customer(tenant, "a", plan)
         tenant.advance("1m")
@@ -79,7 +73,7 @@ def test_leaving_and_coming_back_counts_as_new(tenant):
 
 
 def test_existing_members_may_be_left_out(tenant):
-    segment = segment_of(tenant, rules=VIP)
+    segment = new(tenant, rules=VIP)
     customer(tenant, "old")
     flow = tenant.new_flow(by_segment(segment), entry_config={"existing_members": False})
     customer(tenant, "new")
@@ -94,7 +88,7 @@ def test_existing_members_may_be_left_out(tenant):
 
 def test_a_membership_is_used_up_when_the_flow_refuses(tenant):
     """Who is in the flow already, or may not enter again, does not enter later by surprise."""
-    flow = tenant.new_flow(by_segment(segment_of(tenant, rules=VIP), node(
+    flow = tenant.new_flow(by_segment(new(tenant, rules=VIP), node(
         "pause", "wait", duration="10m")), entry_config={"reentry": "never"})
     customer(tenant, "a", "free")
     tenant.trigger(flow, "a")
@@ -104,8 +98,8 @@ def test_a_membership_is_used_up_when_the_flow_refuses(tenant):
 
 
 def test_lists_and_expressions_let_enter_too(tenant):
-    static = segment_of(tenant, type="static")
-    named = segment_of(tenant, expression='starts_with(properties.plan, "v")')
+    static = new(tenant, type="static")
+    named = new(tenant, expression='starts_with(properties.plan, "v")')
     customer(tenant, "a")
     customer(tenant, "b", "free")
     flows = [tenant.new_flow(by_segment(segment)) for segment in (static, named)]
@@ -117,7 +111,7 @@ def test_lists_and_expressions_let_enter_too(tenant):
 
 
 def test_time_alone_makes_members(tenant):
-    recent = segment_of(tenant, expression="days_since(properties.since) >= 1")
+    recent = new(tenant, expression="days_since(properties.since) >= 1")
     flow = tenant.new_flow(by_segment(recent))
     body = {"external_id": "a", "properties": {"since": tenant.now()}}
     tenant.ok("POST", "/customers", body, 201)
@@ -128,7 +122,7 @@ def test_time_alone_makes_members(tenant):
 
 
 def test_a_changed_definition_makes_members(tenant):
-    segment = segment_of(tenant, rules=VIP)
+    segment = new(tenant, rules=VIP)
     customer(tenant, "a", "free")
     flow = tenant.new_flow(by_segment(segment))
     tenant.advance("1m")
@@ -139,7 +133,7 @@ def test_a_changed_definition_makes_members(tenant):
 
 def test_what_the_flow_itself_changes_counts(tenant):
     """A flow that makes somebody a member lets them enter the other one a minute later."""
-    segment = segment_of(tenant, rules=[{"field": "tags", "operator": "contains", "value": "x"}])
+    segment = new(tenant, rules=[{"field": "tags", "operator": "contains", "value": "x"}])
     flow = tenant.new_flow(by_segment(segment))
     tags = graph([node("start", "event_entry", event_type="go"), node("tag", "add_tag", tag="x")],
                  ["start -> tag"])
@@ -151,7 +145,7 @@ def test_what_the_flow_itself_changes_counts(tenant):
 
 
 def test_a_paused_flow_takes_nobody_in_until_it_resumes(tenant):
-    flow = tenant.new_flow(by_segment(segment_of(tenant, rules=VIP)))
+    flow = tenant.new_flow(by_segment(new(tenant, rules=VIP)))
     tenant.move(flow, "pause")
     customer(tenant, "a")
     tenant.advance("1h")
@@ -162,7 +156,7 @@ def test_a_paused_flow_takes_nobody_in_until_it_resumes(tenant):
 
 
 def test_only_the_entry_that_is_meant_begins(tenant):
-    segment, everybody = segment_of(tenant, rules=VIP), segment_of(tenant)
+    segment, everybody = new(tenant, rules=VIP), new(tenant)
     flow = tenant.new_flow(graph(
         [node("vip", "segment_entry", segment_id=segment),
          node("all", "segment_entry", segment_id=everybody),
@@ -174,7 +168,7 @@ def test_only_the_entry_that_is_meant_begins(tenant):
 
 
 def test_another_tenants_segment_lets_nobody_enter(tenant, other):
-    foreign = segment_of(other)
+    foreign = new(other)
     customer(tenant, "a")
     flow = tenant.new_flow(by_segment(foreign))
     tenant.advance("1m")
@@ -183,13 +177,13 @@ def test_another_tenants_segment_lets_nobody_enter(tenant, other):
 
 def test_months_without_a_change_stay_cheap(tenant):
     """A step for each of 500,000 minutes would take longer than a client waits."""
-    flow = tenant.new_flow(by_segment(segment_of(tenant, rules=VIP)))
+    flow = tenant.new_flow(by_segment(new(tenant, rules=VIP)))
     tenant.advance("365d")
     assert entered(tenant, flow) == {}
 
 
 def test_many_members_enter_in_batches(tenant):
-    segment = segment_of(tenant)
+    segment = new(tenant)
     for i in range(450):
         customer(tenant, f"c-{i}")
     flow = tenant.new_flow(by_segment(segment))
@@ -200,7 +194,7 @@ def test_many_members_enter_in_batches(tenant):
 # ---- scheduled_entry ----
 
 def test_the_segments_members_enter_at_each_instant(tenant):
-    segment = segment_of(tenant, rules=VIP)
+    segment = new(tenant, rules=VIP)
     for external_id, plan in [("a", "vip"), ("b", "free")]:
         customer(tenant, external_id, plan)
     flow = tenant.new_flow(by_schedule(segment, "0 9 * * *", timezone="Europe/Berlin"))
@@ -217,7 +211,7 @@ def test_the_segments_members_enter_at_each_instant(tenant):
 
 def test_instants_during_a_pause_are_passed_by(tenant):
     customer(tenant, "a")
-    flow = tenant.new_flow(by_schedule(segment_of(tenant), "*/10 * * * *"))
+    flow = tenant.new_flow(by_schedule(new(tenant), "*/10 * * * *"))
     tenant.advance("20m")
     assert entered(tenant, flow) == {"a": 2}
     tenant.move(flow, "pause")
@@ -231,7 +225,7 @@ def test_instants_during_a_pause_are_passed_by(tenant):
 def test_who_is_still_in_the_flow_does_not_enter_twice(tenant):
     customer(tenant, "a")
     flow = tenant.new_flow(graph(
-        [node("in", "scheduled_entry", cron="*/10 * * * *", segment_id=segment_of(tenant)),
+        [node("in", "scheduled_entry", cron="*/10 * * * *", segment_id=new(tenant)),
          node("pause", "wait", duration="15m")], ["in -> pause"]))
     tenant.advance("40m")
     assert entered(tenant, flow) == {"a": 2}
@@ -250,6 +244,6 @@ def test_a_schedule_is_checked_at_publish(tenant, config, problem):
 
 
 def test_a_trigger_tells_its_own_time(tenant):
-    flow = tenant.new_flow(by_schedule(segment_of(tenant), "0 0 1 1 *"))
+    flow = tenant.new_flow(by_schedule(new(tenant), "0 0 1 1 *"))
     instance = tenant.trigger(flow, "a")
     assert tenant.step(instance, "in")["output"]["scheduled_for"] == later(tenant.now(), days=0)

@@ -1,4 +1,5 @@
-"""Random segment rules and customers to hold them against."""
+"""Segments: made and read over the API, and random rules with customers to hold them against."""
+import uuid
 
 OPERATORS = ["eq", "neq", "gt", "gte", "lt", "lte", "contains", "in", "not_in", "exists"]
 WHOLE = 2 ** 53
@@ -10,6 +11,24 @@ KEYS = ["plan", "age", "list", "deep", "0", "01", "é", "none"]
 FIELDS = ["email", "phone", "name", "tags", "timezone", "plan", "age", "list", "deep", "deep.plan",
           "deep.list.0", "list.0", "list.1", "list.01", "list.99999999999", "tags.0", "deep.0",
           "list.0.plan", "none", "none.x", "é", "deep.deep.age", "email.x"]
+
+
+def new(tenant, **fields):
+    body = {"name": f"segment {uuid.uuid4()}", **fields}
+    return tenant.ok("POST", "/segments", body, 201)["data"]["id"]
+
+
+def members(tenant, segment, limit=500):
+    """External ids on all pages, sorted: at one instant of the clock none is the newest."""
+    found, cursor = [], None
+    while True:
+        params = {"limit": limit, **({"cursor": cursor} if cursor else {})}
+        page = tenant.ok("GET", f"/segments/{segment}/members", params=params)
+        assert len(page["data"]) <= limit
+        found += [member["external_id"] for member in page["data"]]
+        cursor = page["next_cursor"]
+        if not cursor:
+            return sorted(found)
 
 
 def scalar(random):
