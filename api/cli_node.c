@@ -29,6 +29,8 @@ kal_lua *kal_cli_lua(kal_cli *cli)
     kal_lua *lua = cli->plugins ? kal_lua_new(home, cli->plugins, &error) : NULL;
     if (!lua)
         kal_cli_fail(cli, error.data);
+    else if (kal_config_bool(cli->config, "ENABLE_CUSTOM_CODE"))
+        kal_lua_allow_code(lua);
     kal_free(home);
     kal_buf_deinit(&error);
     return lua;

@@ -70,6 +70,11 @@ static void refuse_predicate(kal_request *request, kal_str reason)
     kal_reply_invalid(request, "predicate", text);
 }
 
+static bool has_client(void *data)
+{
+    return ((kal_request *)data)->http != NULL;
+}
+
 /* Asks it, which frees itself then; false, with an answer, where no code runs. */
 static bool ask(kal_request *request, kal_predicate *predicate,
                 void (*done)(void *data, const kal_verdicts *verdicts))
@@ -81,7 +86,7 @@ static bool ask(kal_request *request, kal_predicate *predicate,
         return false;
     }
     kal_request_ref(request);
-    kal_predicate_ask(predicate, cells, done, request);
+    kal_predicate_ask(predicate, cells, has_client, done, request);
     return true;
 }
 

@@ -31,6 +31,12 @@ static size_t depth_of(kal_str text, size_t *values)
     return deepest;
 }
 
+size_t kal_json_depth(kal_str text)
+{
+    size_t values;
+    return depth_of(text, &values);
+}
+
 /* What is wrong, in our words: jansson's quote the text, which may be a secret of the user's. */
 static const char *problem(enum json_error_code code)
 {

@@ -17,6 +17,8 @@
 /* Reads one value of any kind; NULL with a sentence for people in error[160] when it is not valid
  * nested deeper than KAL_JSON_MAX_DEPTH or of more than KAL_JSON_MAX_VALUES. The caller decrefs. */
 json_t *kal_json_parse(kal_str text, char error[160]);
+/* The deepest nesting of brackets in a JSON text: 0 for a scalar. */
+size_t kal_json_depth(kal_str text);
 /* Appends the value as compact JSON; objects keep their insertion order. */
 void kal_json_write(kal_buf *out, const json_t *value);
 /* Appends a string as a JSON string, quoted and escaped. The text must be UTF-8. */

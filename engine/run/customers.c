@@ -57,8 +57,10 @@ void kal_customers_handle(kal_batch *batch, kal_customer *customer, kal_work *wo
         return;
     }
     const json_t *fields = fields_of(batch, work);
-    if (work->op != KAL_CUSTOMER_UNTAG && !kal_profile_fits(customer, fields)) {
-        work->message = kal_strdup("the customer's profile is over 64 KB");
+    const char *refusal =
+        work->op == KAL_CUSTOMER_UNTAG ? NULL : kal_profile_refusal(customer, fields);
+    if (refusal) {
+        work->message = kal_strdup(refusal);
         work->err = KAL_ERR_VALIDATION_FAILED;
         return;
     }

@@ -150,16 +150,17 @@ static bool apply_one(kal_batch *batch, kal_instance *instance, const kal_graph_
     return kal_str_is(kind, "convert") && apply_convert(batch, instance, effect);
 }
 
-static bool fits(const kal_instance *instance, const json_t *effect)
+/* Why the customer's profile cannot take what the effect adds; NULL when it can. */
+static const char *refusal_of(const kal_instance *instance, const json_t *effect)
 {
     kal_str kind = kal_json_get_str(effect, "kind");
     if (!kal_str_is(kind, "update_profile") && !kal_str_is(kind, "add_tag"))
-        return true;
+        return NULL;
     json_t *fields = json_pack("{s:O*, s:O*}", "properties", json_object_get(effect, "fields"),
                                "tags", json_object_get(effect, "tag"));
-    bool fits = kal_profile_fits(instance->customer, fields);
+    const char *refusal = kal_profile_refusal(instance->customer, fields);
     json_decref(fields);
-    return fits;
+    return refusal;
 }
 
 bool kal_effects_apply(kal_batch *batch, kal_instance *instance, const kal_graph_node *node,
@@ -170,8 +171,9 @@ bool kal_effects_apply(kal_batch *batch, kal_instance *instance, const kal_graph
     uint32_t wait = outcome->kind == KAL_OUTCOME_WAIT ? instance->next_seq : 0;
     json_array_foreach(outcome->effects, i, effect)
     {
-        if (!fits(instance, effect)) {
-            snprintf(error, 160, "the customer's profile is over 64 KB");
+        const char *refusal = refusal_of(instance, effect);
+        if (refusal) {
+            snprintf(error, 160, "%s", refusal);
             return false;
         }
         kal_str kind = kal_json_get_str(effect, "kind");

@@ -21,6 +21,7 @@ struct kal_predicate {
     size_t from, to; /* whom the call under way is about; from 0 to 0: none was made */
     kal_buf reason;
     bool asked, freed;
+    bool (*wanted)(void *data);
     void (*done)(void *data, const kal_verdicts *verdicts);
     void *data;
 };
@@ -98,11 +99,10 @@ static void note(kal_predicate *predicate, kal_str reason)
 
 /* ---- a call ---- */
 
-/* As many of the next as a call may hold, and one at least: a limit refuses one that is too large.
- */
+/* As many of the next as a call may hold. */
 static size_t end_of_call(const kal_predicate *predicate, size_t input_most)
 {
-    size_t begin = begin_of(predicate, predicate->from), to = predicate->from + 1;
+    size_t begin = begin_of(predicate, predicate->from), to = predicate->from;
     while (to < predicate->n && to - predicate->from < CALL_MOST &&
            predicate->ends[to] - begin + (to - predicate->from) + HEAD_MOST <= input_most)
         to++;
@@ -124,16 +124,21 @@ static void write_input(const kal_predicate *predicate, kal_buf *out)
 
 static void on_done(void *data, const kal_cell_result *result);
 
+/* The next call; one who is larger than a call may be is passed over. */
 static void ask_next(kal_predicate *predicate)
 {
+    size_t input_most = kal_cells_input_most(predicate->cells, predicate->tenant);
     predicate->from = predicate->to;
+    while (predicate->from < predicate->n &&
+           (predicate->to = end_of_call(predicate, input_most)) == predicate->from) {
+        note(predicate, kal_str_of("what the code is to see is larger than its limit"));
+        predicate->from++;
+    }
     if (predicate->from == predicate->n) {
         finish(predicate, KAL_CELL_OUTCOME);
         return;
     }
     kal_buf input = {0};
-    predicate->to =
-        end_of_call(predicate, kal_cells_input_most(predicate->cells, predicate->tenant));
     write_input(predicate, &input);
     kal_cell_call call = {
         .tenant = predicate->tenant,
@@ -178,16 +183,18 @@ static void on_done(void *data, const kal_cell_result *result)
         note(predicate, result->text);
     else if (!take(predicate, result->text))
         end = KAL_CELL_FAILED;
-    if (end == KAL_CELL_OUTCOME)
+    bool wanted = !predicate->wanted || predicate->wanted(predicate->data);
+    if (end == KAL_CELL_OUTCOME && wanted)
         ask_next(predicate);
     else
-        finish(predicate, end);
+        finish(predicate, wanted ? end : KAL_CELL_BUSY);
 }
 
-void kal_predicate_ask(kal_predicate *predicate, kal_cells *cells,
+void kal_predicate_ask(kal_predicate *predicate, kal_cells *cells, bool (*wanted)(void *data),
                        void (*done)(void *data, const kal_verdicts *verdicts), void *data)
 {
     predicate->cells = cells;
+    predicate->wanted = wanted;
     predicate->done = done;
     predicate->data = data;
     predicate->asked = true;

@@ -1,7 +1,8 @@
 /* A segment's predicate, a tenant's Lua, asked about many customers: in the tenant's cell, some of
  * them a call, one call behind the other. Those it fails for cannot be told; when a call fails as a
  * whole (a limit, no process), nor can those that were not asked about.
- * Invariant: `done` comes once, later, unless the predicate is freed before; it frees itself then.
+ * Invariant: `done` comes once, inside kal_predicate_ask only when nobody can be asked about, and
+ * not when the predicate is freed before; behind it the predicate frees itself.
  * Thread: the loop's. Blocks: never. */
 #ifndef KAL_RUN_PREDICATE_H
 #define KAL_RUN_PREDICATE_H
@@ -28,8 +29,9 @@ void kal_predicate_add(kal_predicate *predicate, kal_str customer);
 size_t kal_predicate_count(const kal_predicate *predicate);
 /* The customer that was added as the nth, from 0. Borrowed. */
 kal_str kal_predicate_at(const kal_predicate *predicate, size_t nth);
-/* At least one customer was added. The cells outlive it. */
-void kal_predicate_ask(kal_predicate *predicate, kal_cells *cells,
+/* At least one customer was added. The cells outlive it. `wanted` is asked before each call whether
+ * anybody waits for the answer: if not, it ends as KAL_CELL_BUSY; NULL: somebody does. */
+void kal_predicate_ask(kal_predicate *predicate, kal_cells *cells, bool (*wanted)(void *data),
                        void (*done)(void *data, const kal_verdicts *verdicts), void *data);
 
 #endif

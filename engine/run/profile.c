@@ -8,6 +8,7 @@
 
 #define MAX_TEXT 255
 #define MAX_PROFILE_BYTES (64 * 1024)
+#define MAX_LEVELS 64 /* leaves room for what is built around a customer */
 
 typedef struct kal_field {
     const char *name;
@@ -67,7 +68,7 @@ static json_t *merged(const json_t *into, json_t *more)
     return copy;
 }
 
-bool kal_profile_fits(const kal_customer *customer, const json_t *fields)
+const char *kal_profile_refusal(const kal_customer *customer, const json_t *fields)
 {
     json_t *all = json_pack("[o, o, O*, O*]",
                             merged(customer->properties, json_object_get(fields, "properties")),
@@ -75,10 +76,14 @@ bool kal_profile_fits(const kal_customer *customer, const json_t *fields)
                             customer->tags, json_object_get(fields, "tags"));
     kal_buf text = {0};
     kal_json_write(&text, all);
-    bool fits = text.len <= MAX_PROFILE_BYTES;
+    const char *refusal = NULL;
+    if (text.len > MAX_PROFILE_BYTES)
+        refusal = "the customer's profile is over 64 KB";
+    else if (kal_json_depth((kal_str){text.data, text.len}) > MAX_LEVELS + 1)
+        refusal = "the customer's profile is nested deeper than 64 levels";
     kal_buf_deinit(&text);
     json_decref(all);
-    return fits;
+    return refusal;
 }
 
 static void set_column(kal_batch *batch, kal_customer *customer, kal_str *slot, const json_t *value)

@@ -8,9 +8,9 @@
 
 /* Makes the customer when it does not exist (an external id and nothing else). */
 void kal_profile_ensure(kal_batch *batch, kal_customer *customer);
-/* Whether the profile stays within 64 KB with these properties, preferences and tags (a list, or
- * one) merged in. A flow's fields count as properties. */
-bool kal_profile_fits(const kal_customer *customer, const json_t *fields);
+/* Why the profile cannot take these properties, preferences and tags (a list, or one) merged in: it
+ * may have 64 KB and 64 levels. NULL when it can. A flow's fields count as properties. */
+const char *kal_profile_refusal(const kal_customer *customer, const json_t *fields);
 /* Sets the fields that are there: the columns, properties (merged shallowly), tags, preferences
  * (merged shallowly). They are right, and fit. */
 void kal_profile_set(kal_batch *batch, kal_customer *customer, const json_t *fields);

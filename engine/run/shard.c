@@ -234,7 +234,7 @@ void kal_shard_answer(kal_shard *shard, kal_work *list, kal_err err)
         next = work->next;
         work->next = NULL;
         if (!work->done) {
-            shard->sweep.open -= work->kind == KAL_WORK_ENROL || work->kind == KAL_WORK_LEAVE;
+            kal_sweeps_done(shard, work);
             kal_work_free(work); /* the shard's own */
             continue;
         }

@@ -11,7 +11,6 @@
 #include "run/flows.h"
 #include "run/load.h"
 #include "run/pace.h"
-#include "run/predicate.h"
 #include "run/queue.h"
 #include "run/shard.h"
 #include "run/sources.h"
@@ -37,24 +36,7 @@ typedef struct kal_change {
     void *data;
 } kal_change;
 
-typedef struct kal_asked kal_asked; /* in sweep.c */
-
-/* The sweep under way (sweep.c): of a source that may be gone by the next page. */
-typedef struct kal_sweep {
-    bool running, asking; /* asking: a query is under way */
-    bool last;            /* no page is left */
-    bool passes;          /* those found are enrolled without entering */
-    bool noted;           /* its end is written */
-    kal_uuid tenant, flow;
-    char *entry;
-    int64_t instant_ms; /* KAL_UNSET: by membership */
-    kal_uuid from;      /* the next page's begin */
-    kal_uuid *changed;  /* whom to look at; NULL: everybody */
-    size_t n_changed;
-    size_t open;              /* works that are not done */
-    kal_predicate *predicate; /* asked about customers of the page; NULL: none is under way */
-    kal_asked *asked;         /* who they are */
-} kal_sweep;
+typedef struct kal_sweeps kal_sweeps; /* in sweep.c */
 
 typedef struct kal_figures {
     atomic_uint_fast64_t instances, waiting, timers, queued, events, starts, completions, failures,
@@ -84,7 +66,7 @@ struct kal_shard {
     kal_pace pace;
     kal_strmap replaying; /* held events whose replay is queued */
     kal_sources *sources;
-    kal_sweep sweep;
+    kal_sweeps *sweeps;
     kal_tenant *unfinished; /* whose backlogs come on when what is queued of them is done */
 
     uv_timer_t *tick; /* the next timer's due time, or a retry */
@@ -147,15 +129,17 @@ void kal_shard_turn_ended(kal_shard *shard);
 /* Takes over the plugins in force, when it was told of others. Between turns. */
 void kal_shard_take_plugins(kal_shard *shard);
 /* sweep.c */
-/* Asks for the next page of those who enter by a source that is due, when there is one and what the
- * last page found is done; true when a query is under way, after which the shard is pumped. */
-bool kal_shard_sweep(kal_shard *shard, int64_t now_ms);
-/* Forgets all sources, for a shard that begins anew or ends. */
+/* Forgets all sources and sweeps, for a shard that begins anew or ends. */
 void kal_sweeps_begin(kal_shard *shard);
 void kal_sweeps_end(kal_shard *shard);
-/* A page waits for what the tenant's cell says of a predicate, which pumps the shard. */
+/* Asks for the next page of those who enter by a source that is due, when there is one and what its
+ * last page found is done; true when a query is under way, after which the shard is pumped. */
+bool kal_shard_sweep(kal_shard *shard, int64_t now_ms);
+/* A work that a page has found is done with. */
+void kal_sweeps_done(kal_shard *shard, const kal_work *work);
+/* A page waits for what a tenant's cell says of a predicate, which pumps the shard. */
 bool kal_sweeps_wait(const kal_shard *shard);
-/* When the next source is due, at_ms when that is earlier, or a page waits. */
+/* When the next source is to be swept, at_ms when that is earlier. */
 int64_t kal_sweeps_next(const kal_shard *shard, int64_t at_ms);
 
 #endif

@@ -9,7 +9,8 @@
 
 struct kal_sources {
     kal_strmap tenants; /* id -> its first source */
-    int64_t due_ms;     /* the least */
+    uint64_t serials;
+    int64_t due_ms; /* the least */
 };
 
 static kal_str key_of(const kal_uuid *id)
@@ -58,8 +59,14 @@ static kal_source *first_of(const kal_sources *sources, kal_uuid tenant)
     return kal_strmap_get(&sources->tenants, key_of(&tenant));
 }
 
-/* The earliest of all. */
-static kal_source *earliest(const kal_sources *sources)
+static bool is_of(const kal_source *source, const kal_uuid *tenants, size_t n)
+{
+    while (n && !kal_uuid_eq(tenants[n - 1], source->flow->tenant->id))
+        n--;
+    return n > 0;
+}
+
+kal_source *kal_sources_earliest(const kal_sources *sources, const kal_uuid *but, size_t n)
 {
     size_t at = 0;
     kal_str key;
@@ -67,14 +74,14 @@ static kal_source *earliest(const kal_sources *sources)
     kal_source *least = NULL;
     while (kal_strmap_next(&sources->tenants, &at, &key, &value))
         for (kal_source *source = value; source; source = source->next)
-            if (!least || source->due_ms < least->due_ms)
+            if ((!least || source->due_ms < least->due_ms) && !is_of(source, but, n))
                 least = source;
     return least;
 }
 
 static void count(kal_sources *sources)
 {
-    const kal_source *least = earliest(sources);
+    const kal_source *least = kal_sources_earliest(sources, NULL, 0);
     sources->due_ms = least ? least->due_ms : KAL_CRON_NEVER;
 }
 
@@ -139,10 +146,11 @@ static void schedule(kal_source *source, int64_t after_ms)
 }
 
 /* Instants before the flow's last (re)activation are none of it. */
-static void begin(kal_source *source, const kal_pg_rows *rows, int64_t now_ms)
+static void begin(kal_sources *sources, kal_source *source, const kal_pg_rows *rows, int64_t now_ms)
 {
     int64_t since_ms;
     read_progress(source, rows, &since_ms);
+    source->serial = ++sources->serials;
     source->all = true;
     source->due_ms = now_ms;
     if (source->scheduled)
@@ -186,7 +194,7 @@ static void take_node(kal_sources *sources, kal_flow *flow, const kal_graph_node
             said.entry = known->entry;
             kal_free(known->changed);
             *known = said;
-            begin(known, rows, now_ms);
+            begin(sources, known, rows, now_ms);
         } else {
             known->config = said.config;
             known->zone = said.zone;
@@ -262,11 +270,6 @@ void kal_sources_touch(kal_sources *sources, kal_uuid tenant, kal_uuid customer,
 int64_t kal_sources_due(const kal_sources *sources)
 {
     return sources->due_ms;
-}
-
-kal_source *kal_sources_next(const kal_sources *sources, int64_t now_ms)
-{
-    return sources->due_ms <= now_ms ? earliest(sources) : NULL;
 }
 
 kal_source *kal_sources_find(const kal_sources *sources, kal_uuid tenant, kal_uuid flow,

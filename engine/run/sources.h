@@ -13,6 +13,7 @@
 
 typedef struct kal_source {
     struct kal_source *next; /* of its tenant */
+    uint64_t serial;         /* its own since it was begun: one that comes back is another */
     kal_flow *flow;
     char *entry; /* its key in the table enrolment: "segment:<id>", "schedule:<node id>" */
     kal_uuid segment;
@@ -47,8 +48,8 @@ void kal_sources_take(kal_sources *sources, kal_tenant *tenant, const kal_pg_row
 void kal_sources_touch(kal_sources *sources, kal_uuid tenant, kal_uuid customer, int64_t now_ms);
 /* When the earliest is due, KAL_CRON_NEVER when none is. */
 int64_t kal_sources_due(const kal_sources *sources);
-/* The earliest of those that are due, or NULL. */
-kal_source *kal_sources_next(const kal_sources *sources, int64_t now_ms);
+/* The earliest one of the tenants but these n, or NULL. */
+kal_source *kal_sources_earliest(const kal_sources *sources, const kal_uuid *but, size_t n);
 /* The source of a flow's entry, or NULL. */
 kal_source *kal_sources_find(const kal_sources *sources, kal_uuid tenant, kal_uuid flow,
                              kal_str entry);

@@ -65,6 +65,7 @@ struct kal_work {
     char *reason;        /* owned */
     char *entry;         /* owned; see kal_source */
     bool passes;         /* the customer is enrolled without entering */
+    uint64_t sweep;      /* whose page found it */
     int64_t occurred_ms; /* INT64_MIN: not given */
     int64_t due_ms;
     json_t *body;         /* owned reference */

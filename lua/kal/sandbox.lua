@@ -6,14 +6,19 @@
 
 local host = ...
 local setmetatable, type, next, ipairs = setmetatable, type, next, ipairs
+local newproxy, getmetatable = newproxy, getmetatable
 
 local function refuse(_, key)
   error("'" .. tostring(key) .. "' is read-only", 2)
 end
 
---- A view of a table that shows it and lets nothing be changed.
+--- A view of a table that shows it and lets nothing be changed. A table would not do: what writes
+--- past metatables (table.insert) would leave something in it for the next call.
 local function sealed(members)
-  return setmetatable({}, { __index = members, __newindex = refuse, __metatable = false })
+  local view = newproxy(true)
+  local meta = getmetatable(view)
+  meta.__index, meta.__newindex, meta.__metatable = members, refuse, false
+  return view
 end
 
 local function pick(library, names)

@@ -453,3 +453,15 @@ def test_exit_statuses(server, tenant, tmp_path):
         assert done.returncode == 1 and done.stderr.startswith("kalcifer: "), command
     (tmp_path / "flows").mkdir()
     assert server.command("apply", "--tenant", "nobody", str(tmp_path)).returncode == 1
+
+
+def test_a_predicate_goes_along_where_code_may_run(server, tenant, other, tmp_path):
+    source = "-- 'äö' ]]\nreturn ctx.customer.name == \"x\""
+    tenant.ok("POST", "/segments", {"name": "S", "predicate": source}, 201)
+    assert server.command("export", "--tenant", tenant.name, str(tmp_path)).returncode == 0
+    refused = server.command("apply", "--tenant", other.name, str(tmp_path),
+                             environment={"ENABLE_CUSTOM_CODE": "false"})
+    assert refused.returncode == 1 and "ENABLE_CUSTOM_CODE" in refused.stderr
+    done = server.command("apply", "--tenant", other.name, str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert segments(other)["S"]["predicate"] == source

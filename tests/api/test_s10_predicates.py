@@ -5,7 +5,7 @@ import pytest
 
 from conftest import UNLIMITED
 from support import segments
-from support.client import Tenant
+from support.client import Tenant, wait_until
 from support.graphs import graph, node, start
 from support.segments import members, new
 from support.server import ROOT, Server, until
@@ -244,6 +244,51 @@ def test_one_that_never_ends_refuses_the_page(tenant):
     assert "took longer than 1000 ms" in refused(answer)
 
 
+def deep(levels):
+    """JSON of objects in one another."""
+    value = {}
+    for _ in range(levels - 1):
+        value = {"x": value}
+    return value
+
+
+def test_a_deep_or_large_customer_spoils_no_page(tenant):
+    for n in range(20):
+        customer(tenant, f"c{n:02}")
+    customer(tenant, "deep", properties=deep(64))
+    refused = tenant.post("/customers", {"external_id": "deeper", "properties": deep(65)})
+    assert refused.status_code == 422
+    assert "deeper than 64 levels" in refused.json()["errors"]["properties"][0]
+    segment = new(tenant, predicate="return true")
+    names = [f"c{n:02}" for n in range(20)] + ["deep"]
+    assert members(tenant, segment) == names
+    flow = tenant.new_flow(asking(segment))
+    tenant.event("deep", "start")
+    tenant.advance("0s")
+    assert tenant.customer("deep")["tags"] == ["yes"]
+    tenant.settings(code={"input_kb": 32})
+    customer(tenant, "large", properties={"text": "x" * 65000})
+    wait_until(lambda: evaluate(tenant, segment, "large").status_code == 422, what="the limit")
+    assert "larger than its limit" in evaluate(tenant, segment, "large").text
+    assert members(tenant, segment) == names
+    flow = tenant.new_flow(by_segment(segment))
+    tenant.advance("1m")
+    assert entered(tenant, flow) == names
+
+
+@pytest.mark.parametrize("write", [
+    "table.insert(string, 1) return #string > 1",
+    "table.insert(kal.effect, 1) return true",
+    "table.sort(kal, function() return true end) string.x = 1 return true",
+    "getmetatable('').__index.x = 1 return true"])
+def test_nothing_is_written_past_the_seal(tenant, write):
+    for n in range(3):
+        customer(tenant, f"c{n}")
+    segment = new(tenant, predicate=write)
+    assert members(tenant, segment) == []
+    assert evaluate(tenant, segment, "c0").status_code == 422
+
+
 # ---- who enters by it ----
 
 def test_members_enter_and_leave(tenant):
@@ -306,6 +351,45 @@ def test_many_enter_page_by_page(tenant):
         tenant, predicate="return ctx.customer.external_id % 11 == 0")))
     tenant.advance("1m")
     assert entered(tenant, flow) == sorted(f"{n}" for n in range(0, 4000, 11))
+
+
+@pytest.fixture(scope="module")
+def clocked():
+    """A server whose clock is the real one."""
+    made = Server(environment={**UNLIMITED, "ENABLE_CUSTOM_CODE": "true"})
+    made.start()
+    yield made
+    made.remove()
+
+
+def test_a_slow_predicate_keeps_no_other_tenant_waiting(clocked):
+    """Each of the flows' sweeps takes a second, on every shard."""
+    slow, other = Tenant(clocked.base), Tenant(clocked.base)
+    for n in range(100):
+        customer(slow, f"c{n}")
+    for n in range(10):
+        customer(other, f"c{n}")
+    endless = new(slow, predicate="while true do end")
+    for _ in range(20):
+        slow.new_flow(by_segment(endless))
+    flow = other.new_flow(by_segment(new(other)))
+    until(lambda: len(entered(other, flow)) == 10, 10, "the entry of the other tenant's members")
+
+
+def test_a_pause_in_a_sweep_loses_and_adds_nobody(clocked):
+    tenant = Tenant(clocked.base)
+    for n in range(100):
+        customer(tenant, f"c{n:02}")
+    slow = new(tenant, predicate="local n = 0 for i = 1, 2e5 do n = n + i end return true")
+    shut = tenant.new_flow(by_segment(slow), entry_config={"existing_members": False})
+    flow = tenant.new_flow(by_segment(slow))
+    for _ in range(3):
+        for paused in (shut, flow):
+            tenant.move(paused, "pause")
+            tenant.move(paused, "resume")
+    until(lambda: len(entered(tenant, flow)) >= 100, 20, "the entry of all")
+    assert entered(tenant, flow) == [f"c{n:02}" for n in range(100)]
+    assert entered(tenant, shut) == []
 
 
 # ---- nodes that ask it ----

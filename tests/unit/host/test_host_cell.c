@@ -195,8 +195,11 @@ static void one_call_leaves_nothing_to_the_next(void **state)
     assert_outcome(r, "return leak == nil", "{'kind':'complete','result':true}");
     assert_fails(r, "string.sub = 1", "read-only");
     assert_fails(r, "kal.branch = 1", "read-only");
-    assert_fails(r, "kal.array(string)", "no plain one");
-    assert_fails(r, "kal.array(kal).x = 1", "no plain one");
+    assert_fails(r, "kal.array(string)", "table expected");
+    assert_fails(r, "kal.array(kal).x = 1", "table expected");
+    assert_fails(r, "table.insert(string, 1)", "table expected");
+    assert_fails(r, "table.insert(kal.effect, 1)", "table expected");
+    assert_fails(r, "rawset(kal, 'x', 1)", "rawset");
     assert_fails(r, "getmetatable(kal.array()).x = 1", "index");
     assert_outcome(r, "return ('x'):upper()", "{'kind':'complete','result':'X'}");
     assert_outcome(r, "return { ctx.random(), ctx.random(6), math.random(1, 6) }",
