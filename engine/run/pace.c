@@ -4,10 +4,11 @@
 
 #define MOST 200 /* patient bursts of a turn */
 #define LEAST 2
-#define TARGET_NS 1000000ULL    /* what a patient turn may take while callers are about */
-#define REST 2                  /* how many times as long it then leaves to others */
-#define CALLERS_NS 250000000ULL /* callers are about when one came this lately */
-#define CROWD 8                 /* callers' works that make a turn slow anyway */
+#define TARGET_NS 1000000ULL      /* what a patient turn may take while callers are about */
+#define REST 2                    /* how many times as long it then leaves to others, */
+#define REST_MOST_NS 250000000ULL /* but no longer: a process may have stood still in its turn */
+#define CALLERS_NS 250000000ULL   /* callers are about when one came this lately */
+#define CROWD 8                   /* callers' works that make a turn slow anyway */
 #define PATIENCE_NS 30000000000ULL
 #define FAILED_NS 500000000ULL
 #define MS 1000000ULL
@@ -98,7 +99,8 @@ void kal_pace_end(kal_pace *pace, uint64_t now_ns)
         return;
     uint64_t took_ns = pace->taken ? now_ns - pace->began_ns : 0;
     pace->inside = false;
-    atomic_store(&pace->gate->after_ns, now_ns + REST * took_ns);
+    uint64_t rest_ns = REST * took_ns;
+    atomic_store(&pace->gate->after_ns, now_ns + (rest_ns < REST_MOST_NS ? rest_ns : REST_MOST_NS));
     if (took_ns > TARGET_NS)
         pace->share = pace->share / 2 < LEAST ? LEAST : pace->share / 2;
     else if (pace->taken >= pace->share)

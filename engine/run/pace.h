@@ -1,9 +1,9 @@
 /* The pace of patient work (timers, replays, sends). With nobody waiting it runs at full speed.
  * While callers are about, a storm of one tenant's timers must not make another's events wait: a
  * turn that is large takes as much of it as it has callers' works, and beyond that one shard of the
- * process at a time takes a little, and leaves twice the time it took to others. A tenant's own
- * callers do not slow its work, and what has found no end for half a minute is patient no longer.
- * Thread: a pace is its shard's, the gate is all shards'. Blocks: never. */
+ * process at a time takes a little, and leaves twice the time it took to others, a quarter second
+ * at most. A tenant's own callers do not slow its work, and what has found no end for half a minute
+ * is patient no longer. Thread: a pace is its shard's, the gate is all shards'. Blocks: never. */
 #ifndef KAL_RUN_PACE_H
 #define KAL_RUN_PACE_H
 

@@ -70,6 +70,20 @@ static void one_shard_at_a_time_and_then_a_rest(void **state)
 }
 
 /* A database that answers and refuses is not asked as fast as it does so. */
+/* A process that was stopped in a turn, or waited for a database that was, rests no longer. */
+static void a_turn_that_stood_still_keeps_nobody_waiting(void **state)
+{
+    (void)state;
+    rig r;
+    rig_init(&r);
+    uint64_t woken_ns = NOW + 12000 * MS;
+    assert_int_equal(turn(&r, NOW, 12000 * MS), FEW);
+    kal_pace_called(&r.gate, &ann, woken_ns);
+    assert_int_equal(kal_pace_begin(&r.other, 0, NULL, woken_ns), 0);
+    assert_int_equal(kal_pace_wait_ms(&r.other, woken_ns), 250);
+    assert_int_equal(kal_pace_begin(&r.other, 0, NULL, woken_ns + 250 * MS), ALL);
+}
+
 static void after_a_failure_it_rests(void **state)
 {
     (void)state;
@@ -214,6 +228,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(with_nobody_waiting_it_runs_at_full_speed),
         cmocka_unit_test(one_shard_at_a_time_and_then_a_rest),
+        cmocka_unit_test(a_turn_that_stood_still_keeps_nobody_waiting),
         cmocka_unit_test(after_a_failure_it_rests),
         cmocka_unit_test(a_turn_that_took_nothing_leaves_the_gate_open),
         cmocka_unit_test(its_share_grows_and_halves_within_bounds),
