@@ -6,6 +6,7 @@ from support.graphs import chain, node
 WAIT = chain(node("w", "wait_for_event", event_type="go"), node("end", "exit"))
 WAIT["edges"][-1]["branch"] = "event_received"
 DEEPEST = 99  # levels of a member of a body; the body itself is one more
+PROFILE = 64  # levels of a customer's properties
 
 
 def deep(levels):
@@ -39,12 +40,16 @@ def test_a_deep_context_is_read_again_after_a_wait(tenant):
 
 
 def test_a_deep_profile_is_read_again(tenant):
-    tenant.ok("POST", "/customers", {"external_id": "c", "properties": deep(DEEPEST)}, 201)
+    tenant.ok("POST", "/customers", {"external_id": "c", "properties": deep(PROFILE)}, 201)
     flow = tenant.new_flow(chain(node("t", "add_tag", tag="t"), node("w", "wait", duration="1h"),
                                  node("u", "update_profile", fields={"e": 1})))
     tenant.trigger(flow, "c")
     tenant.advance("2h")
     assert tenant.instance_of(flow, "c")["status"] == "completed"
     shown = tenant.customer("c")
-    assert shown["properties"] == {**deep(DEEPEST), "e": 1}
+    assert shown["properties"] == {**deep(PROFILE), "e": 1}
     assert shown["tags"] == ["t"]
+    answer = tenant.put("/customers/external:c", {"properties": deep(PROFILE + 1)})
+    assert answer.status_code == 422
+    assert "deeper than 64 levels" in answer.json()["errors"]["properties"][0]
+    assert tenant.customer("c") == shown
