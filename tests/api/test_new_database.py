@@ -3,7 +3,6 @@ has half a minute of that, under load."""
 import pytest
 
 from support import postgres
-from test_s1_lists import conninfo_of
 
 TENANT = "00000000-0000-7000-8000-000000000001"
 MOST_BLOCKS = 20  # of an index, for a row that is found by its key
@@ -20,21 +19,10 @@ VALUES (gen_random_uuid(), '{TENANT}', 'plain', 0, now())"""
 
 @pytest.fixture(scope="module")
 def young(server):
-    conninfo = postgres.private_conninfo(server.data)
-    connection = server.database()
-    with connection.cursor() as cursor:
-        cursor.execute("CREATE DATABASE young")
-    made = server.command("migrate", environment={"DATABASE_URL": conninfo_of(conninfo, "young")})
-    assert made.returncode == 0, made.stderr
-    database = postgres.connect(conninfo_of(conninfo, "young"))
-    with database.cursor() as cursor:
+    with postgres.new_database(server, "young") as cursor:
         for statement in FILL.split(";\n"):
             cursor.execute(statement)
         yield cursor
-    database.close()
-    with connection.cursor() as cursor:
-        cursor.execute("DROP DATABASE young WITH (FORCE)")
-    connection.close()
 
 
 def blocks(cursor):

@@ -342,6 +342,17 @@ def test_the_time_alone_makes_members(tenant):
     assert entered(tenant, flow) == ["a"]
 
 
+def test_a_schedule_enrols_those_whom_it_takes_in(tenant):
+    for plan in ("vip", "free"):
+        customer(tenant, plan, properties={"plan": plan})
+    entry = node("in", "scheduled_entry", cron="0 * * * *",
+                 segment_id=new(tenant, predicate=IS_VIP))
+    flow = tenant.new_flow(graph([entry, node("end", "exit")], ["in -> end"]))
+    for hours in (1, 2):
+        tenant.advance("1h")
+        assert entered(tenant, flow) == ["vip"] * hours
+
+
 def test_many_enter_page_by_page(tenant):
     seen = tenant.new_flow(graph([start(), node("end", "exit")], ["start -> end"]))
     for first in range(0, 4000, 500):  # a page has 200 of a shard's

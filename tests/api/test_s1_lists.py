@@ -92,28 +92,13 @@ ASKED = {
 @pytest.fixture(scope="module")
 def database(server):
     """A database of its own, with many rows; statements run as the API's role."""
-    conninfo = postgres.private_conninfo(server.data)
-    connection = server.database()
-    with connection.cursor() as cursor:
-        cursor.execute("CREATE DATABASE lists")
-    made = server.command("migrate", environment={"DATABASE_URL": conninfo_of(conninfo, "lists")})
-    assert made.returncode == 0, made.stderr
-    lists = postgres.connect(conninfo_of(conninfo, "lists"))
-    with lists.cursor() as cursor:
+    with postgres.new_database(server, "lists") as cursor:
         for statement in FILL.format(rows=ROWS).split(";\n"):
             cursor.execute(statement)
         cursor.execute("SET plan_cache_mode = force_generic_plan; SET jit = off;"
                        "SET ROLE kalcifer_api; SELECT set_config('app.tenant', %s, false)",
                        (TENANT,))
         yield cursor
-    lists.close()
-    with connection.cursor() as cursor:
-        cursor.execute("DROP DATABASE lists WITH (FORCE)")
-    connection.close()
-
-
-def conninfo_of(conninfo, name):
-    return re.sub(r"dbname=\S+", "", conninfo) + f" dbname={name}"
 
 
 def prepare(cursor, name):

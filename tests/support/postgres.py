@@ -3,6 +3,7 @@ import contextlib
 import os
 import pathlib
 import pwd
+import re
 import shutil
 import signal
 import subprocess
@@ -87,6 +88,24 @@ def connect(conninfo):
     connection = psycopg2.connect(conninfo)
     connection.autocommit = True
     return connection
+
+
+@contextlib.contextmanager
+def new_database(server, name):
+    """A cursor on a database of its own, migrated and empty, beside that of a server that runs."""
+    conninfo = re.sub(r"dbname=\S+", "", private_conninfo(server.data)) + f" dbname={name}"
+    connection = server.database()
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {name}")
+    made = server.command("migrate", environment={"DATABASE_URL": conninfo})
+    assert made.returncode == 0, made.stderr
+    database = connect(conninfo)
+    with database.cursor() as cursor:
+        yield cursor
+    database.close()
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    connection.close()
 
 
 def stop_private(data):
